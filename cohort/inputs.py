@@ -1,0 +1,159 @@
+"""What the SQL is given besides the CDM: scalars of the protocol as parameters, its lists as small tables.
+
+In: a protocol and the facts of `config/`. Out: parameters by name, and one frame per list. Nothing about the study
+is decided here; a list that names something unknown is an error with the nearest valid name.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import polars as pl
+
+from cohort.affinity import study_drugs
+from cohort.errors import UsageError, nearest
+from cohort.paths import config_folder
+from cohort.protocol import Protocol
+from cohort.reference import concept_set_items, load_affinities, load_drugs, load_findings
+
+EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown")
+"""The exposures of every model, in the order of every table; the part behind `tspo_` is the TSPO class."""
+
+COVARIATES = (
+    "anxiety_disorder",
+    "depression",
+    "insomnia",
+    "bipolar_disorder",
+    "schizophrenia",
+    "ptsd",
+    "alcohol_use_disorder",
+    "epilepsy",
+    "parkinsons_disease",
+    "restless_legs",
+    "sleep_apnea",
+    "hypertension",
+    "diabetes_mellitus",
+    "hyperlipidemia",
+    "ischemic_heart_disease",
+    "heart_failure",
+    "atrial_fibrillation",
+    "stroke_any",
+    "traumatic_brain_injury",
+    "chronic_pain",
+    "copd",
+    "chronic_kidney_disease",
+    "obesity",
+    "hearing_loss",
+)
+"""Concept sets that `covariate.sql` makes a column of; the protocol chooses which enter the models."""
+
+UNKNOWN_DOSE = "unknown dose"
+_D3_SETS = ("delirium", "dementia_secondary_cause")
+_NANO = 1_000_000_000
+_LARGEST = 2**62
+
+
+def study_parameters(protocol: Protocol) -> dict[str, object]:
+    """The scalars that the SQL names as `$parameters`."""
+    population, outcome, exposure = protocol.population, protocol.outcome, protocol.exposure
+    sources = [*exposure.days_supply_order, "", ""]
+    return {
+        "minimum_age_years": population.minimum_age_years,
+        "prior_observation_days": population.prior_observation_days,
+        "washout_days": population.washout_days,
+        "study_start": population.study_start,
+        "study_end": population.study_end,
+        "outcome_set": outcome.concept_set,
+        "outcome_tier": outcome.tier,
+        "confirming_drugs": outcome.confirming_drugs,
+        "confirmation_days": outcome.confirmation_days,
+        "delirium_days": outcome.delirium_days,
+        "metric": exposure.metric,
+        "lag_days": exposure.lag_days,
+        "dose_update_days": exposure.dose_update_days,
+        "days_source_1": sources[0],
+        "days_source_2": sources[1],
+        "days_source_3": sources[2],
+        "maximum_days_supply": exposure.maximum_days_supply,
+        "carryover_cap_days": exposure.carryover_cap_days,
+        "same_day_duplicates": exposure.same_day_duplicates,
+        "impute": exposure.impute,
+        "missing_strength_unit": exposure.missing_strength_unit,
+    }
+
+
+def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
+    """The lists that the SQL reads as tables, by table name.
+
+    Raises:
+        UsageError: the protocol names a concept set or covariate that does not exist.
+    """
+    return {
+        "study_drug": classified_drugs(protocol),
+        "concept_set_item": _concept_sets(protocol),
+        "prevalent_set": pl.DataFrame({"concept_set": list(protocol.population.prevalent_sets)}),
+        "age_band": age_bands(protocol.strata.age_bands),
+        "dose_category": dose_categories(protocol.exposure.category_bounds),
+        "dosage_form": pl.read_csv(config_folder() / "dosage_forms.csv").select("word", "form"),
+        "mass_unit": pl.read_csv(config_folder() / "mass_units.csv").select(
+            "unit_concept_id", pl.col("mg").cast(pl.Float64)
+        ),
+    }
+
+
+def classified_drugs(protocol: Protocol) -> pl.DataFrame:
+    """One row per study drug with its TSPO class by the protocol's rule; columns as `affinity.study_drugs`."""
+    return study_drugs(
+        load_drugs(),
+        load_affinities(),
+        load_findings(),
+        protocol.affinity,
+        protocol.affinity.grades,
+        protocol.exposure.equivalence_table,
+    )
+
+
+def age_stratum_labels(bands: tuple[int, ...]) -> list[str]:
+    """Labels of the age bands: `50 to 64`, ..., `85 and over`."""
+    return [f"{low} to {high - 1}" for low, high in pairwise(bands)] + [f"{bands[-1]} and over"]
+
+
+def age_bands(bands: tuple[int, ...]) -> pl.DataFrame:
+    """age_stratum (str), lower_age (int32), one row per band."""
+    frame = pl.DataFrame({"age_stratum": age_stratum_labels(bands), "lower_age": list(bands)})
+    return frame.with_columns(pl.col("lower_age").cast(pl.Int32))
+
+
+def dose_category_labels(bounds: tuple[float, ...]) -> list[str]:
+    """Labels of the dose categories: `0`, then `1-90` for (0, 90], ..., and `>365` for the last."""
+    between = [f"{low + 1:g}-{high:g}" for low, high in pairwise(bounds)]
+    return ["0", *between, f">{bounds[-1]:g}"]
+
+
+def dose_categories(bounds: tuple[float, ...]) -> pl.DataFrame:
+    """category (str), above_nano and at_most_nano (int64): doses in (above, at most], in billionths of a unit."""
+    nano = [round(bound * _NANO) for bound in bounds]
+    return pl.DataFrame(
+        {"category": dose_category_labels(bounds), "above_nano": [-1, *nano], "at_most_nano": [*nano, _LARGEST]}
+    )
+
+
+def _concept_sets(protocol: Protocol) -> pl.DataFrame:
+    outcome = protocol.outcome
+    for covariate in protocol.model.covariates:
+        if covariate not in COVARIATES:
+            raise UsageError(f"model.covariates: there is no covariate '{covariate}'{nearest(covariate, COVARIATES)}")
+    names = dict.fromkeys(
+        [outcome.concept_set, outcome.confirming_drugs, *protocol.population.prevalent_sets, *_D3_SETS, *COVARIATES]
+    )
+    items = concept_set_items(names).with_columns(without_hierarchy_only=pl.lit(False))
+    # Where a CDM has no hierarchy, the outcome's descendants are written out, under the outcome's own name.
+    explicit = concept_set_items([outcome.explicit_concept_set]).with_columns(
+        concept_set=pl.lit(outcome.concept_set), without_hierarchy_only=pl.lit(True)
+    )
+    return pl.concat([items, explicit])
+
+
+def concept_set_counts(inputs: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    """Concept set -> number of ids written in it."""
+    items = inputs["concept_set_item"].group_by("concept_set").len()
+    return dict(items.iter_rows())
