@@ -1,0 +1,168 @@
+"""A run, step by step: prepare it, build its tables, fit its models. The flow calls these; they know no Prefect.
+
+What passes between steps is small: paths and content keys. Each step can be run again alone and does nothing when
+its result is there already with the right key.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from cohort.analyses import PRIMARY, Analysis, analyses
+from cohort.cdm import CDM_TABLES
+from cohort.engine import Step, TableRef, build, load_steps, table_key, write_input
+from cohort.feasibility import Survey, survey
+from cohort.inputs import study_inputs, study_parameters
+from cohort.models import columns_needed, fit_model, prepare
+from cohort.protocol import Protocol, load_protocol
+from cohort.results import Diagnostic, Estimate, ModelResult
+from cohort.run import RunFolder, write_json
+from cohort.source import Resources, open_cdm
+
+PERSON_TIME = "person_time"
+_CDM_NAMES = {table.name for table in CDM_TABLES}
+_PRIMARY_ONLY = {"conservation", "attrition", "dose_coverage", "drug_use"}
+
+
+class RunSettings(BaseModel):
+    """What a run is asked to do: the flow's parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cdm: str = Field(description="A .duckdb file, or a folder of Parquet or CSV files named by table; read only.")
+    out: str = Field(description="The run's folder; made if it is not there.")
+    protocol: str | None = Field(None, description="A protocol file; none: the primary protocol.")
+    changes: tuple[str, ...] = Field((), description="Changes of the protocol, such as exposure.lag_days=0.")
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads of the database engine.")
+    memory: str = Field("3GB", description="Memory of the database engine; what does not fit spills to disk.")
+
+    def load_protocol(self) -> Protocol:
+        """The protocol with the changes applied; UsageError when either is wrong."""
+        return load_protocol(Path(self.protocol) if self.protocol else None, self.changes)
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder."""
+        return RunFolder(Path(self.out))
+
+    @property
+    def resources(self) -> Resources:
+        """Threads and memory."""
+        return Resources(self.threads, self.memory)
+
+
+class Prepared(BaseModel):
+    """What preparing a run finds out; small enough to pass between tasks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: RunSettings
+    inputs: dict[str, dict[str, TableRef]]
+    """Analysis -> input table -> where it lies."""
+    cdm_keys: dict[str, str]
+    """CDM table -> content key."""
+    survey: Survey
+
+    def analysis(self, name: str) -> Analysis:
+        """One of the run's analyses by name."""
+        return next(a for a in analyses(self.settings.load_protocol()) if a.name == name)
+
+
+def prepare_run(settings: RunSettings) -> Prepared:
+    """Check that the CDM can be studied, make the run's folder, and write the tables that the SQL is given.
+
+    Raises:
+        UsageError: the protocol, the CDM's path or the folder is wrong.
+        CannotStudy: the CDM lacks what the study needs.
+    """
+    protocol = settings.load_protocol()
+    frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
+    with open_cdm(settings.cdm, settings.resources) as cdm:
+        found = survey(cdm, protocol)
+        cdm_keys = {name: _digest(stamp) for name, stamp in cdm.fingerprint().items()}
+        cdm.require()
+    folder = settings.folder.create()
+    inputs = {
+        name: {table: write_input(frame, table, folder.tables(name) / "inputs") for table, frame in tables.items()}
+        for name, tables in frames.items()
+    }
+    return Prepared(settings=settings, inputs=inputs, cdm_keys=cdm_keys, survey=found)
+
+
+def steps_of(analysis: str) -> list[Step]:
+    """The tables of an analysis, each after what it reads."""
+    return [s for s in load_steps().values() if analysis == PRIMARY or s.name not in _PRIMARY_ONLY]
+
+
+def build_table(
+    prepared: Prepared, analysis: str, step_name: str, tables: Mapping[str, TableRef], primary: TableRef | None = None
+) -> TableRef:
+    """Build one table of one analysis, or find it already made.
+
+    Args:
+        tables: the tables of this analysis that the step reads.
+        primary: the same table of the primary analysis; it serves where its content key is the same.
+    """
+    step, settings = load_steps()[step_name], prepared.settings
+    available = {**prepared.inputs[analysis], **tables}
+    upstream = {name: available[name].key if name in available else prepared.cdm_keys[name] for name in step.reads}
+    parameters = study_parameters(prepared.analysis(analysis).protocol)
+    key = table_key(step, parameters, upstream)
+    if primary is not None and primary.key == key:
+        return primary
+    path = settings.folder.tables(analysis) / f"{step_name}.parquet"
+    inputs = [available[name] for name in step.reads if name not in _CDM_NAMES]
+    with open_cdm(settings.cdm, settings.resources, settings.folder.private / "spill") as cdm:
+        return build(cdm.connection, step, parameters, inputs, key, path)
+
+
+def fit_one(prepared: Prepared, analysis: str, model: str, person_time: TableRef) -> str:
+    """Fit one model of one analysis; its result is a small private file, whose path is returned.
+
+    A result that was made from the same person-time, by the same protocol and code, is kept.
+    """
+    chosen = prepared.analysis(analysis)
+    folder = prepared.settings.folder.private / "models"
+    path = folder / f"{analysis}-{model.replace(' ', '-')}.json"
+    key = _digest(person_time.key, chosen.protocol.content_hash(), code_hash(), analysis, model)
+    if _stored(path).get("key") == key:
+        return str(path)
+    frame = prepare(pl.read_parquet(person_time.path, columns=columns_needed(chosen.protocol)), chosen.protocol)
+    result = fit_model(model, frame, chosen)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"key": key, **asdict(result)})
+    return str(path)
+
+
+def read_models(paths: Sequence[str]) -> ModelResult:
+    """The results of several models as one."""
+    total = ModelResult()
+    for path in paths:
+        stored = _stored(Path(path))
+        estimates = [Estimate(**row) for row in stored["estimates"]]
+        total.extend(ModelResult(estimates, [Diagnostic(**row) for row in stored["diagnostics"]]))
+    return total
+
+
+def code_hash() -> str:
+    """A hash of the package's own source: results of other code are not reused."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return _digest(*(path.read_text(encoding="utf-8") for path in sources))
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,66 @@
+-- One row per balance between two steps: what goes into a step comes out of it, or is named.
+select
+    'persons: cohort = person_time' as balance,
+    cast(count(*) as double) as before_step,
+    cast((select count(distinct person_time.person_id) from person_time) as double) as after_step
+from cohort
+union all
+select
+    'person-days: cohort = person_time' as balance,
+    cast(coalesce(sum(cohort.exit_day - cohort.entry_day), 0) as double) as before_step,
+    cast((select coalesce(sum(person_time.stop_day - person_time.start_day), 0) from person_time) as double)
+        as after_step
+from cohort
+union all
+select
+    'dementia events: cohort = person_time' as balance,
+    cast(count(*) filter (where cohort.exit_reason = 'dementia') as double) as before_step,
+    cast((select coalesce(sum(person_time.event), 0) from person_time) as double) as after_step
+from cohort
+union all
+select
+    'deaths: cohort = person_time' as balance,
+    cast(count(*) filter (where cohort.exit_reason = 'death') as double) as before_step,
+    cast((select coalesce(sum(person_time.death), 0) from person_time) as double) as after_step
+from cohort
+union all
+select
+    'persons: eligibility = cohort + left out' as balance,
+    cast((select count(*) from eligibility) as double) as before_step,
+    cast((select count(*) from cohort) + (select sum(attrition.excluded_subjects) from attrition) as double)
+        as after_step
+union all
+select
+    'products: drug_product = strength' as balance,
+    cast((select count(*) from drug_product) as double) as before_step,
+    cast((select count(*) from strength) as double) as after_step
+union all
+select
+    'fills: records x ingredients = dose' as balance,
+    cast(count(*) as double) as before_step,
+    cast((select count(*) from dose) as double) as after_step
+from drug_record
+inner join drug_product on drug_product.drug_concept_id = drug_record.drug_concept_id
+where drug_record.is_study_drug
+union all
+select
+    'mg: dose = supply' as balance,
+    coalesce(sum(dose.mg_per_day * dose.days), 0) as before_step,
+    (select coalesce(sum(supply.mg_per_day * supply.days), 0) from supply) as after_step
+from dose
+union all
+select
+    'dose units: supply of the cohort = dose_step' as balance,
+    coalesce(sum(
+        supply.accruing_days
+        * case $metric when 'dme' then supply.dme_per_day else supply.ddd_per_day end
+    ), 0) as before_step,
+    (
+        select coalesce(sum(
+            -cast(dose_step.day as double)
+            * case $metric when 'dme' then dose_step.dme_change_nano else dose_step.ddd_change_nano end
+        ), 0) / 1000000000
+        from dose_step
+    ) as after_step
+from supply
+semi join cohort on cohort.person_id = supply.person_id

@@ -1,0 +1,29 @@
+-- One row per drug_exposure record of a study drug or of a drug in a concept set: the one scan of that table.
+with wanted as (
+    select drug_product.drug_concept_id, true as is_study_drug
+    from drug_product
+    union all
+    select concept_set_member.concept_id as drug_concept_id, false as is_study_drug
+    from concept_set_member
+),
+
+role as (
+    select wanted.drug_concept_id, bool_or(wanted.is_study_drug) as is_study_drug
+    from wanted
+    group by wanted.drug_concept_id
+)
+
+select
+    drug_exposure.drug_exposure_id,
+    drug_exposure.person_id,
+    drug_exposure.drug_concept_id,
+    drug_exposure.drug_exposure_start_date as record_date,
+    drug_exposure.drug_exposure_end_date as end_date,
+    drug_exposure.verbatim_end_date,
+    drug_exposure.days_supply,
+    drug_exposure.quantity,
+    role.is_study_drug
+from drug_exposure
+inner join role on role.drug_concept_id = drug_exposure.drug_concept_id
+semi join person on person.person_id = drug_exposure.person_id
+where drug_exposure.drug_exposure_start_date is not null

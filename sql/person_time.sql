@@ -1,0 +1,250 @@
+-- One row per person and interval (start, stop] in days of age, with the lagged dose as known at its start.
+with unknown_from as (
+    select
+        dose_unknown.person_id,
+        dose_unknown.tspo_class,
+        case $metric when 'dme' then dose_unknown.dme_unknown_day else dose_unknown.ddd_unknown_day end + $lag_days
+            as day
+    from dose_unknown
+),
+
+-- Slope s from day d on adds s * (t - d) to the dose of day t: running sums of s and of s * d give every dose.
+change as (
+    select
+        dose_step.person_id,
+        dose_step.tspo_class,
+        dose_step.day + $lag_days as day,
+        case $metric when 'dme' then dose_step.dme_change_nano else dose_step.ddd_change_nano end as slope
+    from dose_step
+),
+
+-- Whatever happened before entry counts from entry on; whatever comes after exit does not count.
+mark as (
+    select
+        cohort.person_id,
+        greatest(change.day, cohort.entry_day) as day,
+        change.tspo_class,
+        change.slope,
+        change.slope * change.day as moment,
+        null as unknown_class,
+        null as lower_age
+    from cohort
+    inner join change on change.person_id = cohort.person_id
+    where change.day < cohort.exit_day and change.slope <> 0
+    union all
+    select
+        cohort.person_id,
+        greatest(unknown_from.day, cohort.entry_day) as day,
+        null as tspo_class,
+        0 as slope,
+        0 as moment,
+        unknown_from.tspo_class as unknown_class,
+        null as lower_age
+    from cohort
+    inner join unknown_from on unknown_from.person_id = cohort.person_id
+    where unknown_from.day < cohort.exit_day
+    union all
+    -- The day before a birthday: an event on the birthday itself still belongs to the younger band.
+    select
+        cohort.person_id,
+        greatest(
+            date_diff(
+                'day',
+                cohort.birth_date,
+                make_date(
+                    cast(extract(year from cohort.birth_date) as integer) + age_band.lower_age,
+                    cast(extract(month from cohort.birth_date) as integer),
+                    1
+                ) + (cast(extract(day from cohort.birth_date) as integer) - 1)
+            ) - 1,
+            cohort.entry_day
+        ) as day,
+        null as tspo_class,
+        0 as slope,
+        0 as moment,
+        null as unknown_class,
+        age_band.lower_age
+    from cohort
+    cross join age_band
+),
+
+-- A change that nets to zero within a class is no change, so it cuts nothing.
+class_day as (
+    select
+        mark.person_id,
+        mark.day,
+        mark.tspo_class,
+        sum(mark.slope) as slope,
+        sum(mark.moment) as moment,
+        bool_or(mark.unknown_class = 'binder') as binder_unknown,
+        bool_or(mark.unknown_class = 'non_binder') as non_binder_unknown,
+        bool_or(mark.unknown_class = 'unknown') as unknown_unknown,
+        max(mark.lower_age) as lower_age
+    from mark
+    group by mark.person_id, mark.day, mark.tspo_class
+    having mark.tspo_class is null or sum(mark.slope) <> 0 or sum(mark.moment) <> 0
+),
+
+person_day as (
+    select
+        class_day.person_id,
+        class_day.day,
+        coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'binder'), 0) as binder_slope,
+        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'binder'), 0) as binder_moment,
+        coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'non_binder'), 0) as non_binder_slope,
+        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'non_binder'), 0)
+            as non_binder_moment,
+        coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_slope,
+        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_moment,
+        bool_or(class_day.binder_unknown) as binder_unknown,
+        bool_or(class_day.non_binder_unknown) as non_binder_unknown,
+        bool_or(class_day.unknown_unknown) as unknown_unknown,
+        max(class_day.lower_age) as lower_age
+    from class_day
+    group by class_day.person_id, class_day.day
+),
+
+-- Between two days of change every dose is a straight line.
+piece as (
+    select
+        person_day.person_id,
+        person_day.day as piece_start,
+        lead(person_day.day, 1, cohort.exit_day) over so_far as piece_stop,
+        cast(sum(person_day.binder_slope) over so_far as bigint) as binder_slope,
+        cast(sum(person_day.binder_moment) over so_far as bigint) as binder_moment,
+        cast(sum(person_day.non_binder_slope) over so_far as bigint) as non_binder_slope,
+        cast(sum(person_day.non_binder_moment) over so_far as bigint) as non_binder_moment,
+        cast(sum(person_day.unknown_slope) over so_far as bigint) as unknown_slope,
+        cast(sum(person_day.unknown_moment) over so_far as bigint) as unknown_moment,
+        coalesce(bool_or(person_day.binder_unknown) over so_far, false) as binder_unknown,
+        coalesce(bool_or(person_day.non_binder_unknown) over so_far, false) as non_binder_unknown,
+        coalesce(bool_or(person_day.unknown_unknown) over so_far, false) as unknown_unknown,
+        max(person_day.lower_age) over so_far as lower_age
+    from person_day
+    inner join cohort on cohort.person_id = person_day.person_id
+    where person_day.day < cohort.exit_day
+    window so_far as (
+        partition by person_day.person_id
+        order by person_day.day
+        rows between unbounded preceding and current row
+    )
+),
+
+growing as (
+    select piece.person_id, piece.piece_start, piece.piece_stop, piece.binder_slope as slope, piece.binder_moment as moment
+    from piece
+    where piece.binder_slope > 0 and not piece.binder_unknown
+    union all
+    select piece.person_id, piece.piece_start, piece.piece_stop, piece.non_binder_slope as slope, piece.non_binder_moment as moment
+    from piece
+    where piece.non_binder_slope > 0 and not piece.non_binder_unknown
+    union all
+    select piece.person_id, piece.piece_start, piece.piece_stop, piece.unknown_slope as slope, piece.unknown_moment as moment
+    from piece
+    where piece.unknown_slope > 0 and not piece.unknown_unknown
+),
+
+-- The first day t on which slope * t - moment exceeds the bound of a category.
+crossing as (
+    select
+        growing.person_id,
+        growing.piece_start,
+        growing.piece_stop,
+        (growing.moment + dose_category.above_nano) // growing.slope + 1 as day
+    from growing
+    inner join dose_category on dose_category.above_nano >= 0
+),
+
+start as (
+    select piece.person_id, piece.piece_start, piece.piece_start as day
+    from piece
+    union
+    select crossing.person_id, crossing.piece_start, crossing.day
+    from crossing
+    where crossing.day > crossing.piece_start and crossing.day < crossing.piece_stop
+    union
+    select
+        growing.person_id,
+        growing.piece_start,
+        unnest(range(
+            cast(growing.piece_start + $dose_update_days as bigint),
+            cast(growing.piece_stop as bigint),
+            cast($dose_update_days as bigint)
+        )) as day
+    from growing
+),
+
+interval as (
+    select
+        start.person_id,
+        start.day as start_day,
+        lead(start.day, 1, cohort.exit_day) over (partition by start.person_id order by start.day) as stop_day,
+        case when not piece.binder_unknown then start.day * piece.binder_slope - piece.binder_moment end
+            as binder_nano,
+        case when not piece.non_binder_unknown then start.day * piece.non_binder_slope - piece.non_binder_moment end
+            as non_binder_nano,
+        case when not piece.unknown_unknown then start.day * piece.unknown_slope - piece.unknown_moment end
+            as unknown_nano,
+        piece.lower_age,
+        cohort.exit_day,
+        cohort.exit_reason,
+        cohort.sex,
+        cohort.index_year
+    from start
+    inner join piece on piece.person_id = start.person_id and piece.piece_start = start.piece_start
+    inner join cohort on cohort.person_id = start.person_id
+)
+
+select
+    interval.person_id,
+    cast(interval.start_day as integer) as start_day,
+    cast(interval.stop_day as integer) as stop_day,
+    cast(interval.stop_day = interval.exit_day and interval.exit_reason = 'dementia' as tinyint) as event,
+    cast(interval.stop_day = interval.exit_day and interval.exit_reason = 'death' as tinyint) as death,
+    age_band.age_stratum,
+    interval.sex,
+    interval.index_year,
+    interval.binder_nano / cast(1000000000 as double) as dose_tspo_binder,
+    interval.non_binder_nano / cast(1000000000 as double) as dose_tspo_non_binder,
+    interval.unknown_nano / cast(1000000000 as double) as dose_tspo_unknown,
+    coalesce(binder_category.category, 'unknown dose') as category_tspo_binder,
+    coalesce(non_binder_category.category, 'unknown dose') as category_tspo_non_binder,
+    coalesce(unknown_category.category, 'unknown dose') as category_tspo_unknown,
+    covariate.anxiety_disorder,
+    covariate.depression,
+    covariate.insomnia,
+    covariate.bipolar_disorder,
+    covariate.schizophrenia,
+    covariate.ptsd,
+    covariate.alcohol_use_disorder,
+    covariate.epilepsy,
+    covariate.parkinsons_disease,
+    covariate.restless_legs,
+    covariate.sleep_apnea,
+    covariate.hypertension,
+    covariate.diabetes_mellitus,
+    covariate.hyperlipidemia,
+    covariate.ischemic_heart_disease,
+    covariate.heart_failure,
+    covariate.atrial_fibrillation,
+    covariate.stroke_any,
+    covariate.traumatic_brain_injury,
+    covariate.chronic_pain,
+    covariate.copd,
+    covariate.chronic_kidney_disease,
+    covariate.obesity,
+    covariate.hearing_loss
+from interval
+inner join covariate on covariate.person_id = interval.person_id
+inner join age_band on age_band.lower_age = interval.lower_age
+left join dose_category as binder_category
+    on interval.binder_nano > binder_category.above_nano and interval.binder_nano <= binder_category.at_most_nano
+left join dose_category as non_binder_category
+    on
+        interval.non_binder_nano > non_binder_category.above_nano
+        and interval.non_binder_nano <= non_binder_category.at_most_nano
+left join dose_category as unknown_category
+    on
+        interval.unknown_nano > unknown_category.above_nano
+        and interval.unknown_nano <= unknown_category.at_most_nano
+order by interval.person_id, interval.start_day

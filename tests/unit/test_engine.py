@@ -1,0 +1,127 @@
+"""The engine: order from what files read, keys from content, files that appear whole."""
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from cohort.cdm import CDM_TABLES
+from cohort.engine import TableRef, build, load_steps, stored_key, table_key, write_input
+from cohort.errors import TspoError
+from cohort.inputs import COVARIATES, study_inputs, study_parameters
+from cohort.protocol import Protocol
+
+
+def folder_of(tmp_path: Path, **files: str) -> Path:
+    for name, sql in files.items():
+        (tmp_path / f"{name}.sql").write_text(f"-- One row.\n{sql}\n")
+    return tmp_path
+
+
+def test_order_follows_what_files_read(tmp_path: Path) -> None:
+    steps = load_steps(folder_of(tmp_path, a="select b.x from b", b="select c.x from c", c="select 1 as x"))
+    assert list(steps) == ["c", "b", "a"]
+    assert steps["a"].grain == "One row."
+
+
+def test_a_cte_hides_a_table_only_in_its_own_scope(tmp_path: Path) -> None:
+    sql = "with a as (select b.x from b), b2 as (select a.x from a) select b2.x from b2"
+    steps = load_steps(folder_of(tmp_path, a=sql, b="select 1 as x"))
+    assert steps["a"].reads == ("b",)
+
+
+def test_a_cte_that_shares_the_name_of_what_it_reads_does_not_lose_it(tmp_path: Path) -> None:
+    sql = "with person as (select person.x from person) select person.x from person"
+    assert load_steps(folder_of(tmp_path, a=sql))["a"].reads == ("person",)
+
+
+def test_files_that_read_one_another_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TspoError, match="circle"):
+        load_steps(folder_of(tmp_path, a="select b.x from b", b="select a.x from a"))
+
+
+@pytest.mark.parametrize("sql", ["select 1; select 2", "create table t as select 1"])
+def test_a_file_is_one_select(tmp_path: Path, sql: str) -> None:
+    with pytest.raises(TspoError, match="one select"):
+        load_steps(folder_of(tmp_path, a=sql))
+
+
+def test_every_table_that_sql_reads_is_known() -> None:
+    steps = load_steps()
+    known = {*steps, *(t.name for t in CDM_TABLES), *study_inputs(Protocol())}
+    assert {read for s in steps.values() for read in s.reads} <= known
+
+
+def test_every_parameter_that_sql_names_is_bound() -> None:
+    named = {p for s in load_steps().values() for p in s.parameters}
+    assert named == set(study_parameters(Protocol()))
+
+
+def test_the_catalogue_of_covariates_is_the_columns_of_its_table() -> None:
+    columns = duckdb.connect().execute("describe " + _covariate_on_nothing()).fetchall()
+    assert tuple(c[0] for c in columns[1:]) == COVARIATES
+
+
+def _covariate_on_nothing() -> str:
+    cohort = "cohort as (select 1::bigint as person_id, date '2000-01-01' as entry_date)"
+    records = "clinical_record as (select 1::bigint as person_id, '' as concept_set, date '2000-01-01' as record_date)"
+    sql = load_steps()["covariate"].sql.split("\n", 1)[1].removeprefix("with ")
+    return f"with {cohort}, {records}, {sql}"
+
+
+def test_a_key_changes_with_sql_own_parameters_and_inputs_only(tmp_path: Path) -> None:
+    step = load_steps(folder_of(tmp_path, a="select b.x + $n as x from b -- $unused"))["a"]
+    assert step.parameters == ("n",)
+    key = table_key(step, {"n": 1, "other": 5}, {"b": "k"})
+    assert key == table_key(step, {"n": 1, "other": 6}, {"b": "k"})
+    assert key != table_key(step, {"n": 2, "other": 5}, {"b": "k"})
+    assert key != table_key(step, {"n": 1, "other": 5}, {"b": "k2"})
+
+
+def test_a_table_is_built_once_for_each_content(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    step = load_steps(folder_of(tmp_path / "sql", a="select b.x + $n as y from b"))["a"]
+    source = write_input(pl.DataFrame({"x": [1, 2]}), "b", tmp_path / "in")
+    path = tmp_path / "out" / "a.parquet"
+
+    def run(n: int) -> TableRef:
+        key = table_key(step, {"n": n}, {"b": source.key})
+        return build(duckdb.connect(), step, {"n": n}, [source], key, path)
+
+    first = run(1)
+    assert (first.is_fresh, first.rows, stored_key(path)) == (False, 2, first.key)
+    assert run(1).is_fresh
+    changed = run(5)
+    assert not changed.is_fresh
+    assert pl.read_parquet(path).get_column("y").to_list() == [6, 7]
+
+
+def test_a_failed_build_leaves_the_old_file_and_no_half_file(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    step = load_steps(folder_of(tmp_path / "sql", a="select cast(b.x as integer) as y from b"))["a"]
+    path = tmp_path / "a.parquet"
+    good = write_input(pl.DataFrame({"x": ["1"]}), "b", tmp_path / "in")
+    build(duckdb.connect(), step, {}, [good], "good", path)
+    bad = write_input(pl.DataFrame({"x": ["Mrs Smith"]}), "b", tmp_path / "in")
+    with pytest.raises(TspoError, match="Table a could not be built") as error:
+        build(duckdb.connect(), step, {}, [bad], "bad", path)
+    assert "Smith" not in str(error.value)
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+    assert stored_key(path) == "good"
+    assert [p.name for p in tmp_path.glob("*.part*")] == []
+
+
+def test_a_broken_file_is_built_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"half a file")
+    assert stored_key(path) is None
+    assert stored_key(tmp_path / "absent.parquet") is None
+
+
+def test_equal_lists_have_equal_keys_and_different_ones_do_not(tmp_path: Path) -> None:
+    first = write_input(pl.DataFrame({"x": [1]}), "t", tmp_path)
+    assert write_input(pl.DataFrame({"x": [1]}), "t", tmp_path).key == first.key
+    assert write_input(pl.DataFrame({"x": [2]}), "t", tmp_path).key != first.key
+    assert write_input(pl.DataFrame({"x": ["1"]}), "t", tmp_path).key != first.key
