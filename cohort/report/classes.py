@@ -1,0 +1,59 @@
+"""How each exposure and each curve looks and is called: its words, its colour, its mark.
+
+Colours are those of Okabe and Ito (2008), told apart by colour-blind readers; a shape goes with each, so
+that nothing is said by colour alone. The page's style sheet gives the colours their value, once for light
+and once for dark.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cohort.results import CONTRAST
+
+LineStyle = Literal["-", "--", "-.", ":"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Words and appearance of a series: `colour` is a name of `svg.INKS`, `marker` one of matplotlib's."""
+
+    name: str
+    plural: str
+    colour: str
+    marker: str
+    line: LineStyle = "-"
+
+
+EXPOSURES: Mapping[str, Look] = {
+    "tspo_binder": Look("TSPO binder", "binders", "binder", "o"),
+    "tspo_non_binder": Look("TSPO non-binder", "non-binders", "non_binder", "s"),
+    "tspo_unknown": Look("Affinity unknown", "drugs of unknown affinity", "unknown", "^"),
+    CONTRAST: Look("Binder ÷ non-binder", "binders compared with non-binders", "contrast", "D"),
+}
+"""Exposures of the models, in the order of every figure and table."""
+
+CURVES: Mapping[str, Look] = {
+    "no study drug": Look("No study drug", "", "none", "", ":"),
+    "other study drug only": Look("Other study drug only", "", "other", "", "--"),
+    "binder": Look("TSPO binder", "", "binder", ""),
+}
+"""Groups of the cumulative incidence, in the order in which they are drawn."""
+
+CLASSES = tuple(exposure for exposure in EXPOSURES if exposure != CONTRAST)
+"""The TSPO classes as exposures."""
+
+METRICS: Mapping[str, str] = {
+    "dme": "diazepam-equivalent days",
+    "ddd": "WHO defined daily doses",
+}
+
+
+def exposure_of(tspo_class: str) -> str:
+    """The exposure of a TSPO class: `binder` is `tspo_binder`."""
+    return f"tspo_{tspo_class}"
+
+
+def look_of(exposure: str) -> Look:
+    """The look of an exposure; one that is not known is shown under its own name, without a colour."""
+    return EXPOSURES.get(exposure) or Look(exposure, exposure, "contrast", "o")

@@ -1,0 +1,82 @@
+"""Every figure of the page, from the rows of its table.
+
+In: a study. Out: pictures by name; None where the release has nothing to draw.
+"""
+
+from dataclasses import replace
+
+from cohort.inputs import UNKNOWN_DOSE
+from cohort.report.classes import CLASSES, EXPOSURES
+from cohort.report.composition import composition, compositions
+from cohort.report.effects import Effect
+from cohort.report.flow import flow, steps
+from cohort.report.forest import Group, forest
+from cohort.report.incidence import incidence, incidence_table, lines
+from cohort.report.numbers import EN_DASH
+from cohort.report.panels import Panel, Point, panels
+from cohort.report.release import Release
+from cohort.report.study import Study
+from cohort.report.svg import Picture
+
+
+def figures(study: Study) -> dict[str, Picture | None]:
+    """The figures; None where the release has nothing to draw."""
+    release, terms = study.release, study.terms
+    curves = lines(release.curves)
+    criteria = steps(release.attrition)
+    parts = compositions(release.drugs, terms.metric)
+    return {
+        "forest": forest(
+            [Group(EXPOSURES[e], study.effects(e)) for e in EXPOSURES],
+            terms.per_dose,
+            terms.ci,
+            "Hazard ratios and intervals by class and attained age; the numbers are in the table below.",
+        ),
+        "dose": _dose_picture(study),
+        "lag": _lag_picture(study),
+        "incidence": incidence(curves, _said_of_curves(release)) if curves else None,
+        "flow": flow(criteria) if criteria else None,
+        "composition": composition(parts, terms.unit) if release.drugs else None,
+    }
+
+
+def _dose_picture(study: Study) -> Picture | None:
+    drawn = [
+        Panel(EXPOSURES[e], [_dose_point(i, effect) for i, effect in enumerate(study.dose_effects(e))])
+        for e in CLASSES
+        if study.dose_effects(e)
+    ]
+    title = f"Hazard ratio of dementia by cumulative dose in {study.terms.unit}"
+    description = "One panel for each TSPO class; the reference is no dose. The numbers are in the table below."
+    return panels("dose", title, description, drawn, "Cumulative dose", 1) if drawn else None
+
+
+def _lag_picture(study: Study) -> Picture | None:
+    drawn = []
+    for exposure, look in EXPOSURES.items():
+        effects = study.lag_effects(exposure)
+        points = [Point(e.estimate.lag_days / 365, _in_years(e)) for e in effects if e.estimate]
+        drawn.append(Panel(look, points))
+    title = f"Hazard ratio of dementia {study.terms.per_dose} by lag"
+    description = "One panel for each TSPO class and one for their ratio. The numbers are in the table below."
+    has_points = any(panel.points for panel in drawn)
+    primary_at = study.terms.lag_days / 365
+    return panels("lag", title, description, drawn, "Lag, years", 2, primary_at) if has_points else None
+
+
+def _dose_point(place: int, effect: Effect) -> Point:
+    """A category's point; a long label is broken, and unknown dose stands apart from the known ones."""
+    label = effect.label
+    if len(label) > 5:
+        label = label.replace(EN_DASH, f"{EN_DASH}\n").replace(" ", "\n")
+    return Point(place + 0.45 * (effect.label == UNKNOWN_DOSE), replace(effect, label=label))
+
+
+def _in_years(effect: Effect) -> Effect:
+    days = effect.estimate.lag_days if effect.estimate else 0
+    return replace(effect, label=f"{days / 365:.3g}")
+
+
+def _said_of_curves(release: Release) -> str:
+    said = {group: rows[-1] for group, rows in incidence_table(release.curves).items() if rows}
+    return " ".join(f"{g}: at age {row.age}, dementia {row.dementia}, death {row.death}." for g, row in said.items())

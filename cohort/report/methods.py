@@ -1,0 +1,185 @@
+"""What was done, told from the protocol as it was run: paragraphs, and the table of its fields.
+
+In: a protocol. Out: titled paragraphs and rows. Nothing is said here that the protocol does not hold or the
+program does not always do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cohort.protocol import Protocol, leaf_fields
+from cohort.report.classes import METRICS
+from cohort.report.numbers import humanised, listed, ordinal, years
+
+_TIERS: Mapping[str, str] = {
+    "D1": "Dementia is the first record of a dementia code, on its day.",
+    "D2": "Dementia is a code confirmed within {days} by a second code on a later day or by an anti-dementia "
+    "drug, and its date is the day of confirmation, so that nothing later decides about an earlier day.",
+    "D3": "Dementia is a code confirmed within {days} by a second code on a later day or by an anti-dementia "
+    "drug, dated on the day of confirmation; codes during delirium and dementias with a secondary cause do "
+    "not count.",
+}
+_EQUIVALENCE: Mapping[str, str] = {
+    "ashton": "Ashton",
+    "vadod_2021": "VA/DoD 2021",
+    "clincalc": "ClinCalc",
+    "inada": "Inada",
+    "scotland": "NHS Scotland",
+}
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A few sentences under a word that says what they are about."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """A protocol field with its value, what it means, and whether it differs from the primary protocol."""
+
+    name: str
+    value: str
+    meaning: str
+    is_changed: bool
+
+
+def paragraphs(protocol: Protocol) -> list[Paragraph]:
+    """The methods, in the order of a paper."""
+    return [
+        Paragraph("Who", _population(protocol)),
+        Paragraph("Outcome", _outcome(protocol)),
+        Paragraph("Exposure", _exposure(protocol)),
+        Paragraph("Affinity", _affinity(protocol)),
+        Paragraph("Model", _model(protocol)),
+        Paragraph("Competing death", _competing(protocol)),
+        Paragraph("Disclosure", _disclosure(protocol)),
+    ]
+
+
+def _population(protocol: Protocol) -> str:
+    p = protocol.population
+    first = [
+        f"their {ordinal(p.minimum_age_years)} birthday",
+        f"{p.prior_observation_days:,} days after the start of an observation period",
+    ]
+    if p.study_start:
+        first.append(f"{p.study_start}")
+    washout = (
+        f"Persons with a fill of a study drug in the {p.washout_days:,} days before entry are left out (new users)."
+        if p.washout_days
+        else "Persons who already used study drugs at entry are admitted."
+    )
+    end = f", or {p.study_end}" if p.study_end else ""
+    return (
+        f"A person enters once, on the latest of {listed(first)}. A record of any of these on or before "
+        f"entry keeps a person out: {_sets(p.prevalent_sets)}. {washout} Follow-up ends with dementia, "
+        f"death, or the end of that observation period{end}, whichever comes first."
+    )
+
+
+def _outcome(protocol: Protocol) -> str:
+    return _TIERS[protocol.outcome.tier].format(days=years(protocol.outcome.confirmation_days))
+
+
+def _exposure(protocol: Protocol) -> str:
+    e = protocol.exposure
+    table = _EQUIVALENCE.get(e.equivalence_table, e.equivalence_table)
+    unit = (
+        f"in diazepam-equivalent days (one is 10 mg of oral diazepam; equivalences of {table}, with named "
+        "alternatives where it lacks a drug)"
+        if e.metric == "dme"
+        else f"in {METRICS['ddd']}"
+    )
+    lag = (
+        f"The newest {years(e.lag_days)} of dose do not count on any day at risk."
+        if e.lag_days
+        else "Dose counts from the day on which it is supplied."
+    )
+    impute = (
+        "A fill of known days and unknown strength gets the median daily amount of its drug; what stays "
+        "unknown is never zero: from then on the person's time is a category of its own and leaves the "
+        "linear models."
+        if e.impute
+        else "A fill of unknown strength is never zero: from then on the person's time is a category of its "
+        "own and leaves the linear models."
+    )
+    cap = "all of it" if e.carryover_cap_days is None else f"up to {e.carryover_cap_days:,} days of it"
+    return (
+        f"Exposure is the cumulative dose of all benzodiazepines and Z-drugs by TSPO class, {unit}. Dose "
+        f"accrues evenly over the days of supply; early refills carry {cap} forward. {lag} {impute}"
+    )
+
+
+def _affinity(protocol: Protocol) -> str:
+    a = protocol.affinity
+    return (
+        f"A drug's class follows by rule from measurements and findings of grade {listed(list(a.grades))}. "
+        f"Values in nM make a geometric mean: up to {a.high_nm:,g} high, up to {a.moderate_nm:,g} moderate, "
+        f"up to {a.low_nm:,g} low, above that none. High and moderate are binders, low and none are "
+        "non-binders. A drug without such evidence is unknown, a class of its own that is never folded into "
+        "another."
+    )
+
+
+def _model(protocol: Protocol) -> str:
+    m, s = protocol.model, protocol.strata
+    scale = (
+        "age in days as its time scale and entry taken into account"
+        if m.time_scale == "age"
+        else "time since entry as its time scale"
+    )
+    covariates = f" and adjusts for {_sets(m.covariates)} at entry" if m.covariates else ""
+    return (
+        f"One Cox model holds the doses of all classes, so each is adjusted for the others. It has {scale}, "
+        f"and {m.ties.capitalize()}'s treatment of ties; it is stratified by sex and by period of entry "
+        f"({s.period_years} years each){covariates}. Binder and non-binder are compared within that one fit: "
+        "their contrast is the one primary test, two-sided. Hazard ratios by age come from one model with a "
+        f"dose effect in each band of attained age. Intervals are at the {m.confidence_level * 100:g}% level."
+    )
+
+
+def _competing(protocol: Protocol) -> str:
+    return (
+        "Hazard ratios are cause-specific, and those of death stand beside those of dementia. Cumulative "
+        "incidence is the Aalen\N{EN DASH}Johansen estimate for a person alive and without dementia at "
+        f"{protocol.model.curve_start_age}, with death competing; it is descriptive and not adjusted."
+    )
+
+
+def _disclosure(protocol: Protocol) -> str:
+    least = protocol.disclosure.min_cell_count
+    if least <= 1:
+        return "No count is suppressed."
+    return (
+        f"Counts from 1 to {least - 1} are suppressed, together with everything from which they could be "
+        "worked out. This page was made from the suppressed files alone."
+    )
+
+
+def _sets(names: Sequence[str]) -> str:
+    return listed([name.replace("_", " ") for name in names])
+
+
+def field_table(protocol: Protocol) -> dict[str, list[FieldRow]]:
+    """The protocol's fields by section."""
+    sections: dict[str, list[FieldRow]] = {}
+    default = Protocol()
+    for section, name, field in leaf_fields():
+        value = getattr(getattr(protocol, section), name)
+        is_changed = value != getattr(getattr(default, section), name)
+        row = FieldRow(name, _told(value), field.description or "", is_changed)
+        sections.setdefault(humanised(section), []).append(row)
+    return sections
+
+
+def _told(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ", ".join(_told(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

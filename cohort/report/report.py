@@ -1,0 +1,144 @@
+"""The page: read what was released, draw, word, and write it in one piece.
+
+In: the folder `release/` and, for synthetic data, the truth. Out: `release/report.html`. The same files
+give the same bytes.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from cohort.analyses import PRIMARY
+from cohort.report import numbers, tables
+from cohort.report.checks import VERDICTS, checks, tally
+from cohort.report.classes import CLASSES, EXPOSURES, METRICS
+from cohort.report.composition import compositions
+from cohort.report.effects import Effect
+from cohort.report.figures import figures
+from cohort.report.flow import steps
+from cohort.report.incidence import incidence_table
+from cohort.report.limitations import known_share, limitations
+from cohort.report.methods import field_table, paragraphs
+from cohort.report.release import Release, read_release
+from cohort.report.study import Study
+from cohort.report.terms import protocol_of, terms_of
+from cohort.report.text import answer, key_figures
+from cohort.report.truth import read_truth
+
+_HERE = Path(__file__).parent
+
+
+def build_report(release: Path, truth: Mapping[str, Any] | None = None) -> Path:
+    """Write `report.html` from the released files beside it.
+
+    Args:
+        release: folder of a run's released files.
+        truth: what the simulator wrote beside a synthetic CDM; None for real data.
+
+    Returns:
+        The path of the page; it appears whole or not at all.
+
+    Raises:
+        UsageError: estimates or the record of the run are missing, or a file cannot be read.
+    """
+    page = _render(read_release(release), truth)
+    path = release / "report.html"
+    temporary = path.with_name(f"{path.name}.part.{os.getpid()}")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
+    protocol = protocol_of(release)
+    terms = terms_of(release, protocol)
+    study = Study(release, terms, read_truth(truth, terms.metric, terms.per))
+    parts = compositions(release.drugs, terms.metric)
+    found = checks(release)
+    return _environment().get_template("report.html.j2").render(
+        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        title=protocol.study.name if protocol else "Benzodiazepine dose by TSPO affinity and dementia",
+        run=release.run,
+        cdm=release.run.get("cdm") or {},
+        cdm_name=_first(release.run, "cdm_source_name", "name", "location") or "CDM not named",
+        cdm_persons=_first(release.run, "person_count", "persons"),
+        release=release,
+        terms=terms,
+        truth=study.truth,
+        answer=answer(release, terms, parts, study.truth),
+        key_figures=key_figures(release, terms),
+        checks=found,
+        verdicts=tally(found),
+        limitations=limitations(release, terms, parts),
+        methods=paragraphs(protocol) if protocol else [],
+        fields=field_table(protocol) if protocol else {},
+        known_share=known_share(release),
+        drug_classes=tables.drug_classes(release.drugs),
+        parts=parts,
+        shares={share.drug: _shown(share.dose) for part in parts for share in part.shares},
+        finished=numbers.moment(release.run.get("finished")),
+        coverage=tables.coverage_by_class(release.dose_coverage),
+        time_groups=tables.time_groups(release.person_time),
+        not_shown=tables.not_shown(release),
+        criteria=steps(release.attrition),
+        **_hazard_ratios(study),
+        **figures(study),
+    )  # fmt: skip
+
+
+def _first(run: Mapping[str, Any], *names: str) -> Any:
+    """The first of these facts of the CDM that is known."""
+    cdm = run.get("cdm") or {}
+    return next((cdm[name] for name in names if cdm.get(name)), None)
+
+
+def _shown(share: float | None) -> str:
+    return numbers.SUPPRESSED if share is None else numbers.percent(share)
+
+
+def _hazard_ratios(study: Study) -> dict[str, Any]:
+    """The tables of hazard ratios."""
+    release = study.release
+    return {
+        "by_age": [tables.effect_group(e, study.effects(e)) for e in EXPOSURES],
+        "by_dose": [tables.effect_group(e, study.dose_effects(e)) for e in CLASSES if study.dose_effects(e)],
+        "by_lag": [tables.effect_group(e, study.lag_effects(e)) for e in EXPOSURES if study.lag_effects(e)],
+        "of_death": _one_of_each(release, outcome="death"),
+        "other_scales": {
+            METRICS.get(name, name): _one_of_each(release, analysis=name)
+            for name in dict.fromkeys(e.analysis for e in release.estimates)
+            if name != PRIMARY and not name.startswith("lag-")
+        },
+        "incidence_rows": incidence_table(release.curves),
+    }
+
+
+def _one_of_each(release: Release, **wanted: str) -> list[tables.EffectGroup]:
+    """Each exposure's linear estimate at all ages."""
+    found = {exposure: release.linear(exposure, **wanted) for exposure in EXPOSURES}
+    return [tables.effect_group(e, [Effect(EXPOSURES[e].name, row)]) for e, row in found.items() if row]
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= _filters()
+    environment.globals["verdicts_known"] = VERDICTS
+    return environment
+
+
+def _filters() -> dict[str, Any]:
+    shown: Sequence[Any] = (
+        numbers.released_count, numbers.amount, numbers.plain, numbers.count, numbers.percent,
+        numbers.humanised, numbers.years, numbers.recorded, tables.facts, tables.crude_rate, tables.age_label,
+    )  # fmt: skip
+    return {function.__name__: function for function in shown}

@@ -1,0 +1,53 @@
+"""The rows behind each figure and its table, so that both show the same.
+
+In: a release, its terms and, for synthetic data, the truth. Out: effects by age, by dose category and by lag.
+"""
+
+from dataclasses import dataclass
+
+from cohort.analyses import PRIMARY
+from cohort.report.effects import Effect
+from cohort.report.numbers import EN_DASH, years
+from cohort.report.release import Release
+from cohort.report.tables import age_label, is_linear
+from cohort.report.terms import Terms
+from cohort.report.truth import Truth
+from cohort.results import OVERALL
+
+
+@dataclass(frozen=True)
+class Study:
+    """A release with what is needed to read it."""
+
+    release: Release
+    terms: Terms
+    truth: Truth | None
+
+    def effects(self, exposure: str) -> list[Effect]:
+        """The linear estimates of an exposure, all ages together and then by age."""
+        return [
+            Effect(
+                age_label(age),
+                self.release.linear(exposure, age),
+                self.truth.hazard_ratio(exposure, age) if self.truth else None,
+            )
+            for age in self.release.age_strata
+        ]
+
+    def dose_effects(self, exposure: str) -> list[Effect]:
+        """The estimates of an exposure's dose categories, all ages together."""
+        rows = self.release.rows(analysis=PRIMARY, exposure=exposure, age_stratum=OVERALL, outcome="dementia")
+        return [Effect(row.term.replace("-", EN_DASH), row) for row in rows if not is_linear(row)]
+
+    def lag_effects(self, exposure: str) -> list[Effect]:
+        """The linear estimates of an exposure at every lag; the truth holds at the simulation's own delay."""
+        planted = self.truth.hazard_ratio(exposure, OVERALL) if self.truth else None
+        delay = self.truth.delay_days if self.truth else None
+        return [
+            Effect(
+                years(row.lag_days) if row.lag_days else "no lag",
+                row,
+                planted if row.lag_days == delay else None,
+            )
+            for row in self.release.lag_family(exposure)
+        ]

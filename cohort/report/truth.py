@@ -1,0 +1,63 @@
+"""The known truth of a synthetic CDM, to be shown beside the estimates.
+
+In: what the simulator wrote beside its CDM. Out: hazard ratios per dose unit by exposure and age stratum.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cohort.report.classes import exposure_of
+from cohort.results import CONTRAST, OVERALL
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Planted log hazard ratios: exposure -> age stratum -> value."""
+
+    log_hazard_ratios: Mapping[str, Mapping[str, float]]
+    scenario: str
+    persons: int | None
+    seed: int | None
+    delay_days: int | None
+
+    def hazard_ratio(self, exposure: str, age_stratum: str) -> float | None:
+        """The planted hazard ratio; overall only where it is the same at all ages."""
+        by_age = self._by_age(exposure)
+        if age_stratum == OVERALL:
+            values = {round(value, 12) for value in by_age.values()}
+            return math.exp(values.pop()) if len(values) == 1 else None
+        return math.exp(by_age[age_stratum]) if age_stratum in by_age else None
+
+    def _by_age(self, exposure: str) -> Mapping[str, float]:
+        if exposure != CONTRAST:
+            return self.log_hazard_ratios.get(exposure, {})
+        binder = self.log_hazard_ratios.get("tspo_binder", {})
+        non_binder = self.log_hazard_ratios.get("tspo_non_binder", {})
+        return {age: value - non_binder[age] for age, value in binder.items() if age in non_binder}
+
+
+def read_truth(content: Mapping[str, Any] | None, metric: str, per: float) -> Truth | None:
+    """The truth from the simulator's file, or None for real data.
+
+    Args:
+        content: the file's content; `log_hazard_ratio` maps class -> age stratum -> value per `per` units.
+        metric: dose unit of the estimates. In another unit than the truth's there is nothing to compare.
+        per: how many units the estimates are per; the truth is rescaled to it.
+    """
+    if content is None:
+        return None
+    is_comparable = content.get("dose_unit", metric) == metric
+    scale = per / content.get("per", per)
+    return Truth(
+        {
+            exposure_of(name): {age: value * scale for age, value in by_age.items()}
+            for name, by_age in content.get("log_hazard_ratio", {}).items()
+            if is_comparable
+        },
+        str(content.get("scenario", "not named")),
+        content.get("persons"),
+        content.get("seed"),
+        content.get("diagnosis_delay_days"),
+    )
