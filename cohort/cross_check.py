@@ -1,0 +1,88 @@
+"""lifelines fits a sample of every run, and must agree with our own estimator.
+
+In: prepared person-time. Out: the largest absolute difference between the two sets of coefficients. lifelines'
+time-varying fitter is right on point estimates (intervals, Efron ties, strata), and slow: hence the sample.
+"""
+
+import warnings
+
+import numpy as np
+import polars as pl
+from lifelines import CoxTimeVaryingFitter
+
+from cohort.cox import fit_cox
+from cohort.inputs import EXPOSURES
+from cohort.models import STRATA
+from cohort.protocol import Protocol
+from cohort.results import Diagnostic
+from cohort.risk_sets import Floats, risk_sets
+
+NAME = "cross-check with lifelines"
+
+
+def cross_check(frame: pl.DataFrame, protocol: Protocol) -> Diagnostic:
+    """Fit the linear model to a sample of persons with both estimators.
+
+    Args:
+        frame: prepared person-time.
+
+    Returns:
+        A diagnostic whose value is the largest difference of a log hazard ratio; `info` where the sample cannot be
+        fitted, and why.
+    """
+    sample = sample_of_persons(
+        frame.drop_nulls(list(EXPOSURES)), protocol.gates.cross_check_persons, protocol.study.seed
+    )
+    persons = f"a sample of {sample.get_column('person_id').n_unique():,} persons"
+    columns = [*EXPOSURES, *protocol.model.covariates]
+    try:
+        sets = risk_sets(sample, columns, STRATA)
+        ours = fit_cox(sets, "efron")
+        theirs = lifelines_params(sample, ours.columns)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        return _unchecked(f"{persons} cannot be fitted: {error}")
+    if theirs is None:
+        return _unchecked("lifelines did not converge on the sample")
+    value = float(np.abs(theirs - ours.params).max())
+    allowed = protocol.gates.cross_check_difference
+    meaning = (
+        f"Largest difference of a log hazard ratio between our estimator and lifelines on {persons}; "
+        f"at most {allowed:g} is allowed."
+    )
+    return Diagnostic(NAME, "primary", "pass" if value <= allowed else "fail", meaning, value=value)
+
+
+def _unchecked(why: str) -> Diagnostic:
+    return Diagnostic(NAME, "primary", "info", f"Not made: {why}.")
+
+
+def sample_of_persons(frame: pl.DataFrame, persons: int, seed: int) -> pl.DataFrame:
+    """All intervals of some persons: half of them with dementia, half others, drawn by the seed."""
+    people = frame.group_by("person_id").agg(pl.col("event").max()).sort("person_id")
+    chosen = [
+        group.sample(min(group.height, persons // 2), seed=seed)
+        for group in (people.filter(pl.col("event") == 1), people.filter(pl.col("event") == 0))
+    ]
+    return frame.join(pl.concat(chosen).select("person_id"), on="person_id", how="semi")
+
+
+def lifelines_params(sample: pl.DataFrame, columns: tuple[str, ...]) -> Floats | None:
+    """The coefficients of lifelines in our order, or None when it does not converge."""
+    needed = ["person_id", "start_day", "stop_day", "event", *columns, *STRATA]
+    rows = sample.select(needed).with_columns(
+        pl.struct(list(STRATA)).rank("dense").alias("stratum"), *(pl.col(c).cast(pl.Float64) for c in columns)
+    )
+    fitter = CoxTimeVaryingFitter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitter.fit(
+            rows.drop(STRATA).to_pandas(),
+            id_col="person_id",
+            event_col="event",
+            start_col="start_day",
+            stop_col="stop_day",
+            strata=["stratum"],
+            fit_options={"precision": 1e-12},
+        )
+    params = fitter.params_.reindex(list(columns)).to_numpy(dtype=float)
+    return params if np.isfinite(params).all() else None

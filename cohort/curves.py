@@ -1,0 +1,85 @@
+"""Cumulative incidence by exposure, thinned to what may be released.
+
+In: prepared person-time. Out: one row per curve point: the probability of dementia, or of death without it, by age,
+for somebody alive and free of dementia at the start age whose lagged exposure stays in one group (hazards by current
+group, put together by Aalen and Johansen's estimator). Not the risk of a person who changes group.
+"""
+
+import numpy as np
+import polars as pl
+
+from cohort.competing import aalen_johansen, at_ages, incidence_interval
+from cohort.disclosure import SUPPRESSED, releasable_steps
+from cohort.inputs import EXPOSURES
+from cohort.protocol import Protocol
+
+_SCHEMA: dict[str, type[pl.DataType]] = {
+    "curve": pl.String,
+    "exposure_group": pl.String,
+    "outcome": pl.String,
+    "age_years": pl.Float64,
+    "estimate": pl.Float64,
+    "ci_lower": pl.Float64,
+    "ci_upper": pl.Float64,
+    "at_risk": pl.Int64,
+    "status": pl.String,
+}
+GROUPS = ("no study drug", "binder", "other study drug only")
+_OLDEST = 100
+
+
+def incidence_curves(frame: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+    """Points of every curve at whole years of age.
+
+    Args:
+        frame: prepared person-time on the age scale (start_day and stop_day in days of age).
+
+    Returns:
+        curve, exposure_group, outcome, age_years, estimate, ci_lower, ci_upper, at_risk, status; points that stand on
+        too few persons or events are left out, and a group without any point has one row that says so.
+    """
+    known = frame.drop_nulls(list(EXPOSURES)).with_columns(_group())
+    parts = [_group_curves(known.filter(pl.col("group") == group), group, protocol) for group in GROUPS]
+    return pl.concat(parts)
+
+
+def _group() -> pl.Expr:
+    binder = pl.col("tspo_binder") > 0
+    other = (pl.col("tspo_non_binder") > 0) | (pl.col("tspo_unknown") > 0)
+    no_drug, with_binder, other_only = (pl.lit(group) for group in GROUPS)
+    return pl.when(binder).then(with_binder).when(other).then(other_only).otherwise(no_drug).alias("group")
+
+
+def _group_curves(frame: pl.DataFrame, group: str, protocol: Protocol) -> pl.DataFrame:
+    start = protocol.model.curve_start_age
+    threshold = protocol.disclosure.min_cell_count
+    curve = aalen_johansen(frame, from_time=start * 365.25)
+    points = at_ages(curve, np.arange(start, _OLDEST + 1, dtype=float))
+    both = (points.get_column("events") + points.get_column("deaths")).cast(pl.Int64).to_list()
+    at_risk = points.get_column("at_risk").cast(pl.Int64).to_list()
+    shown = points.filter(pl.Series(releasable_steps(both, at_risk, threshold)))
+    if shown.height < 2:
+        return pl.concat([_nothing(group, kind, start) for kind in ("dementia", "death")])
+    return pl.concat([_points(shown, group, kind, protocol) for kind in ("dementia", "death")])
+
+
+def _nothing(group: str, kind: str, start: int) -> pl.DataFrame:
+    """The row of a curve that has no point to show, so that it is not missing in silence."""
+    row = ("cumulative incidence", group, kind, float(start), None, None, None, None, SUPPRESSED)
+    return pl.DataFrame([row], schema=_SCHEMA, orient="row")
+
+
+def _points(points: pl.DataFrame, group: str, kind: str, protocol: Protocol) -> pl.DataFrame:
+    estimate, error = points.get_column(kind).to_numpy(), points.get_column(f"{kind}_se").to_numpy()
+    lower, upper = incidence_interval(estimate, error, protocol.model.confidence_level)
+    return points.select(
+        pl.lit("cumulative incidence").alias("curve"),
+        pl.lit(group).alias("exposure_group"),
+        pl.lit(kind).alias("outcome"),
+        "age_years",
+        pl.Series("estimate", estimate),
+        pl.Series("ci_lower", lower, dtype=pl.Float64).fill_nan(None),
+        pl.Series("ci_upper", upper, dtype=pl.Float64).fill_nan(None),
+        pl.col("at_risk").cast(pl.Int64),
+        pl.lit("ok").alias("status"),
+    )

@@ -1,0 +1,136 @@
+"""The tables we publish: their columns, their types, and which of them are counts.
+
+A column is marked a count where it is declared; the disclosure rules work on those marks, so a new count cannot be
+forgotten. Nothing here computes.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import polars as pl
+
+ESTIMATE_SCHEMA: dict[str, type[pl.DataType]] = {
+    "estimate_id": pl.String,
+    "analysis": pl.String,
+    "model": pl.String,
+    "outcome": pl.String,
+    "time_scale": pl.String,
+    "exposure": pl.String,
+    "metric": pl.String,
+    "term": pl.String,
+    "reference": pl.String,
+    "age_stratum": pl.String,
+    "lag_days": pl.Int64,
+    "persons": pl.Int64,
+    "persons_exposed": pl.Int64,
+    "events": pl.Int64,
+    "events_exposed": pl.Int64,
+    "person_years": pl.Float64,
+    "hazard_ratio": pl.Float64,
+    "ci_lower": pl.Float64,
+    "ci_upper": pl.Float64,
+    "log_hr": pl.Float64,
+    "se_log_hr": pl.Float64,
+    "p_value": pl.Float64,
+    "mdrr": pl.Float64,
+    "status": pl.String,
+}
+"""Columns of `estimates`, in order."""
+
+ESTIMATE_COUNTS = ("persons", "persons_exposed", "events", "events_exposed")
+ESTIMATE_NUMBERS = ("person_years", "hazard_ratio", "ci_lower", "ci_upper", "log_hr", "se_log_hr", "p_value", "mdrr")
+
+DIAGNOSTIC_SCHEMA: dict[str, type[pl.DataType]] = {
+    "diagnostic": pl.String,
+    "analysis": pl.String,
+    "exposure": pl.String,
+    "statistic": pl.Float64,
+    "df": pl.Int64,
+    "p_value": pl.Float64,
+    "value": pl.Float64,
+    "verdict": pl.String,
+    "meaning": pl.String,
+}
+"""Columns of `diagnostics`; verdict is pass, warn, fail or info."""
+
+OVERALL = "overall"
+CONTRAST = "binder_minus_non_binder"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One row of `estimates`, before disclosure control. Counts that do not apply are None."""
+
+    analysis: str
+    model: str
+    outcome: str
+    time_scale: str
+    exposure: str
+    metric: str
+    term: str
+    reference: str
+    age_stratum: str
+    lag_days: int
+    persons: int | None = None
+    persons_exposed: int | None = None
+    events: int | None = None
+    events_exposed: int | None = None
+    person_years: float | None = None
+    hazard_ratio: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    log_hr: float | None = None
+    se_log_hr: float | None = None
+    p_value: float | None = None
+    mdrr: float | None = None
+    status: str = "ok"
+
+    @property
+    def estimate_id(self) -> str:
+        """Stable text that names the row across runs."""
+        parts = (self.analysis, self.model, self.outcome, self.exposure, self.metric, self.term, self.age_stratum)
+        return "|".join(part.replace(" ", "_") for part in parts)
+
+    def as_row(self) -> dict[str, Any]:
+        """The row by column name."""
+        return {"estimate_id": self.estimate_id, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One row of `diagnostics`: a figure, what it means, and a verdict."""
+
+    diagnostic: str
+    analysis: str
+    verdict: str
+    meaning: str
+    exposure: str = ""
+    statistic: float | None = None
+    df: int | None = None
+    p_value: float | None = None
+    value: float | None = None
+
+
+@dataclass
+class ModelResult:
+    """What one model gives: its estimates and its diagnostics."""
+
+    estimates: list[Estimate] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def extend(self, other: "ModelResult") -> "ModelResult":
+        """Add another model's rows to these."""
+        self.estimates += other.estimates
+        self.diagnostics += other.diagnostics
+        return self
+
+
+def estimates_frame(estimates: list[Estimate]) -> pl.DataFrame:
+    """Estimates as a frame with `ESTIMATE_SCHEMA`."""
+    return pl.DataFrame([e.as_row() for e in estimates], schema=ESTIMATE_SCHEMA)
+
+
+def diagnostics_frame(diagnostics: list[Diagnostic]) -> pl.DataFrame:
+    """Diagnostics as a frame with `DIAGNOSTIC_SCHEMA`."""
+    names = [f.name for f in fields(Diagnostic)]
+    return pl.DataFrame([{n: getattr(d, n) for n in names} for d in diagnostics], schema=DIAGNOSTIC_SCHEMA)
