@@ -1,0 +1,182 @@
+"""From private results to the release folder: everything passes the disclosure gate here, and only here.
+
+In: a prepared run, its tables and its models' results. Out: the files of `release/` and whether a gate failed. A
+file appears whole or not at all.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cohort.analyses import PRIMARY
+from cohort.cross_check import cross_check
+from cohort.curves import incidence_curves
+from cohort.disclosure import suppress_attrition, suppress_counts, suppress_estimates, suppress_time_at_risk
+from cohort.engine import TableRef
+from cohort.errors import ConservationError
+from cohort.evidence import drug_table
+from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, dose_category_labels
+from cohort.models import columns_needed, prepare
+from cohort.protocol import Protocol
+from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
+from cohort.run import peak_memory_mb, versions, write_json
+from cohort.study import Prepared, read_models
+
+_DAYS_PER_YEAR = 365.25
+_TOLERANCE = 1e-6
+
+
+def check_conservation(table: TableRef) -> list[dict[str, Any]]:
+    """The balances of the conservation table.
+
+    Raises:
+        ConservationError: something went missing between two steps; each step is named with both numbers.
+    """
+    rows = []
+    for balance, before, after in pl.read_parquet(table.path).iter_rows():
+        holds = abs(before - after) <= _TOLERANCE * max(1.0, abs(before))
+        rows.append({"balance": balance, "before": before, "after": after, "holds": holds})
+    broken = [f"  - {r['balance']}: {r['before']:,} became {r['after']:,}" for r in rows if not r["holds"]]
+    if broken:
+        raise ConservationError("The run stops: something is not conserved.\n" + "\n".join(broken))
+    return rows
+
+
+def write_release(
+    prepared: Prepared, tables: Mapping[str, TableRef], models: Sequence[str], record: Mapping[str, Any]
+) -> list[Diagnostic]:
+    """Write every released file but the report.
+
+    Args:
+        tables: the primary analysis's tables.
+        models: paths of the models' results.
+        record: what the run knows of its steps and of its start, for `run.json`.
+
+    Returns:
+        The run's diagnostics; the run is marked when one of them failed.
+    """
+    protocol = prepared.analysis(PRIMARY).protocol
+    balances = check_conservation(tables["conservation"])
+    frame = prepare(pl.read_parquet(tables["person_time"].path, columns=columns_needed(protocol)), protocol)
+    result = read_models(models)
+    result.diagnostics += [_coverage(frame, protocol), _conservation(balances), cross_check(frame, protocol)]
+    release = prepared.settings.folder.release
+    for name, table in _tables(protocol, tables, result, frame).items():
+        _write(table, release / f"{name}.csv")
+    estimates = suppress_estimates(estimates_frame(result.estimates), protocol.disclosure.min_cell_count)
+    _write(estimates, release / "estimates.csv")
+    _write(estimates, release / "estimates.parquet")
+    write_json(release / "run.json", _run_record(prepared, protocol, balances, result, record))
+    return result.diagnostics
+
+
+def _tables(
+    protocol: Protocol, tables: Mapping[str, TableRef], result: ModelResult, frame: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    threshold = protocol.disclosure.min_cell_count
+    use = drug_table(protocol, pl.read_parquet(tables["drug_use"].path))
+    coverage = pl.read_parquet(tables["dose_coverage"].path).sort("drug", "status", "rule")
+    return {
+        "attrition": suppress_attrition(_attrition(tables["attrition"]), threshold),
+        "person_time": suppress_time_at_risk(_person_time(tables["time_at_risk"], protocol), threshold),
+        "curves": incidence_curves(frame, protocol),
+        "diagnostics": diagnostics_frame(result.diagnostics),
+        "dose_coverage": suppress_counts(coverage, ("fills", "persons"), threshold, ("mg",)),
+        "drugs": suppress_counts(use, ("fills", "persons"), threshold, ("dose_dme", "dose_ddd")),
+    }
+
+
+def _attrition(table: TableRef) -> pl.DataFrame:
+    """The attrition table with omopgenerics' columns; the cohort has one record per person."""
+    steps = pl.read_parquet(table.path).sort("reason_id")
+    return steps.select(
+        pl.lit(1, pl.Int64).alias("cohort_definition_id"),
+        pl.col("number_subjects").alias("number_records"),
+        "number_subjects",
+        "reason_id",
+        "reason",
+        pl.col("excluded_subjects").alias("excluded_records"),
+        "excluded_subjects",
+    )
+
+
+def _person_time(table: TableRef, protocol: Protocol) -> pl.DataFrame:
+    """Person-time by exposure, age stratum and category, in the order of the protocol, empty cells included."""
+    counted = pl.read_parquet(table.path)
+    categories = [*dose_category_labels(protocol.exposure.category_bounds), UNKNOWN_DOSE, OVERALL]
+    strata = [*age_stratum_labels(protocol.strata.age_bands), OVERALL]
+    cells = [(e, s, c) for e in EXPOSURES for s in strata for c in categories]
+    full = pl.DataFrame(cells, schema=["exposure", "age_stratum", "category"], orient="row")
+    joined = full.join(counted, on=["exposure", "age_stratum", "category"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col("persons", "events", "deaths", "person_days").fill_null(0)).select(
+        pl.exclude("person_days"), (pl.col("person_days") / _DAYS_PER_YEAR).alias("person_years")
+    )
+
+
+def _coverage(frame: pl.DataFrame, protocol: Protocol) -> Diagnostic:
+    """Share of exposed person-time whose dose is known in every class."""
+    exposed = pl.any_horizontal(
+        pl.col(f"category_{e}") != dose_category_labels(protocol.exposure.category_bounds)[0] for e in EXPOSURES
+    )
+    unknown = pl.any_horizontal(pl.col(f"category_{e}") == UNKNOWN_DOSE for e in EXPOSURES)
+    days = frame.select(
+        all=pl.col("days").filter(exposed).sum(), known=pl.col("days").filter(exposed & ~unknown).sum()
+    ).row(0)
+    meaning = "Share of exposed person-time whose dose is known; unknown dose is never taken as zero."
+    if not days[0]:
+        return Diagnostic("dose coverage", PRIMARY, "fail", "Nobody at risk was exposed.")
+    share, gates = days[1] / days[0], protocol.gates
+    verdict = "pass" if share >= gates.known_dose_share else "warn" if share >= gates.known_dose_share_fail else "fail"
+    return Diagnostic("dose coverage", PRIMARY, verdict, meaning, value=share)
+
+
+def _conservation(balances: Sequence[Mapping[str, Any]]) -> Diagnostic:
+    meaning = f"{len(balances)} balances of persons, days, events, fills and dose between steps hold (run.json)."
+    return Diagnostic("conservation", PRIMARY, "pass", meaning, value=float(len(balances)))
+
+
+def _run_record(
+    prepared: Prepared,
+    protocol: Protocol,
+    balances: Sequence[Mapping[str, Any]],
+    result: ModelResult,
+    record: Mapping[str, Any],
+) -> dict[str, Any]:
+    survey, threshold = prepared.survey, protocol.disclosure.min_cell_count
+    return {
+        "protocol": protocol.model_dump(mode="json"),
+        "protocol_hash": protocol.content_hash(),
+        "changes": list(prepared.settings.changes),
+        "cdm": {"location": Path(prepared.settings.cdm).name, **survey.snapshot},
+        "warnings": survey.warnings,
+        "versions": versions(),
+        "seed": protocol.study.seed,
+        "gate": "fail" if any(d.verdict == "fail" for d in result.diagnostics) else "pass",
+        "conservation": [_shown_balance(b, threshold) for b in balances],
+        **record,
+        "steps": [step | {"rows": _shown_count(step["rows"], threshold)} for step in record["steps"]],
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _shown_count(count: float, threshold: int) -> float | None:
+    """A row count that may be released: many tables have one row per person."""
+    return None if 0 < count < threshold else count
+
+
+def _shown_balance(balance: Mapping[str, Any], threshold: int) -> dict[str, Any]:
+    shown = {name: _shown_count(balance[name], threshold) for name in ("before", "after")}
+    return {**balance, **shown}
+
+
+def _write(table: pl.DataFrame, path: Path) -> None:
+    temporary = path.with_name(path.name + ".part")
+    if path.suffix == ".parquet":
+        table.write_parquet(temporary)
+    else:
+        table.write_csv(temporary)
+    temporary.replace(path)

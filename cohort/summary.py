@@ -1,0 +1,86 @@
+"""A run in a few lines, for the terminal and for Prefect: read from the released files only."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cohort.analyses import PRIMARY
+from cohort.results import CONTRAST, OVERALL
+
+NAMES = {
+    "tspo_binder": "TSPO binder",
+    "tspo_non_binder": "non-binder",
+    "tspo_unknown": "affinity unknown",
+    CONTRAST: "binder / non-binder",
+}
+"""Exposures as people call them."""
+
+
+def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
+    """The primary linear hazard ratios, overall and by age, as text.
+
+    Args:
+        release: a run's release folder.
+        truth: the truth of a synthetic CDM; adds the planted hazard ratio to each row.
+    """
+    linear = pl.read_parquet(release / "estimates.parquet").filter(
+        (pl.col("analysis") == PRIMARY) & (pl.col("outcome") == "dementia") & pl.col("term").str.starts_with("per ")
+    )
+    return [_headline(row, truth) for row in linear.iter_rows(named=True)]
+
+
+def _headline(row: Mapping[str, Any], truth: Mapping[str, Any] | None) -> dict[str, str]:
+    cells = {
+        "exposure": NAMES[row["exposure"]],
+        "age": row["age_stratum"],
+        "events": _count(row["events"]),
+        "events exposed": _count(row["events_exposed"]),
+        "hazard ratio (95% CI)": _ratio(row),
+    }
+    if truth is not None:
+        cells["planted"] = planted(row["exposure"], row["age_stratum"], truth)
+    return cells
+
+
+def planted(exposure: str, age_stratum: str, truth: Mapping[str, Any]) -> str:
+    """The planted hazard ratio of an exposure in an age stratum; a range where it differs between bands."""
+    by_class = truth["log_hazard_ratio"]
+
+    def ratios(tspo_class: str) -> list[float]:
+        bands = by_class[tspo_class]
+        chosen = bands.values() if age_stratum == OVERALL else [bands[age_stratum]]
+        return [math.exp(value) for value in chosen]
+
+    if exposure == CONTRAST:
+        values = [b / n for b, n in zip(ratios("binder"), ratios("non_binder"), strict=True)]
+    else:
+        values = ratios(exposure.removeprefix("tspo_"))
+    low, high = min(values), max(values)
+    return f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+
+
+def artifact_rows(table: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows for a Prefect table artifact: NaN would empty the whole table, so it becomes None."""
+    floats = [name for name, kind in table.schema.items() if kind.is_float()]
+    return table.with_columns(pl.col(floats).fill_nan(None)).to_dicts()
+
+
+def summary_markdown(release: Path) -> str:
+    """The headline table as Markdown."""
+    rows = headline_rows(release)
+    header = list(rows[0]) if rows else []
+    lines = [header, ["---"] * len(header), *([row[name] for name in header] for row in rows)]
+    return "# Hazard ratios of dementia\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _ratio(row: Mapping[str, Any]) -> str:
+    if row["status"] != "ok":
+        return str(row["status"])
+    return f"{row['hazard_ratio']:.2f} ({row['ci_lower']:.2f}-{row['ci_upper']:.2f})"
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
