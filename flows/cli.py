@@ -1,0 +1,307 @@
+"""`tspo`: the study from the command line.
+
+Exit codes: 0 done; 1 the input cannot be studied; 2 wrong usage; 3 done, but a diagnostic gate failed. Imports are
+inside the commands, so that `--help` answers at once.
+"""
+
+import atexit
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cohort import __version__
+from cohort.errors import TspoError, UsageError
+
+_DEMO_PERSONS, _DEMO_SEED = 20_000, 11
+_GATE_FAILED = 3
+_WORDS = {"exposure", "age", "table", "drug", "concept_set", "class"}
+
+_cdm = click.option(
+    "--cdm", required=True, metavar="CDM", help="A .duckdb file, or a folder of Parquet or CSV files named by table."
+)
+_protocol = click.option("--protocol", metavar="FILE", help="A protocol file (TOML); none: the primary protocol.")
+_changes = click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a field of the protocol; may be repeated."
+)
+_threads = click.option(
+    "--threads", default=2, show_default=True, type=click.IntRange(1, 256), help="Threads of the database engine."
+)
+_memory = click.option("--memory", default="3GB", show_default=True, help="Memory of the database engine; more spills.")
+
+
+class _Group(click.Group):
+    """Commands whose foreseen errors end in a message and an exit code, never in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TspoError as error:
+            click.secho(f"tspo: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("tspo: stopped; what was finished is kept, and the same command goes on from there.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tspo")
+def main() -> None:
+    """Cumulative benzodiazepine dose by TSPO affinity, and the hazard of dementia.
+
+    \b
+    Example: tspo demo
+    """
+
+
+@main.command()
+@click.option("--out", default="demo", show_default=True, metavar="DIR", help="Where everything goes.")
+@click.option("--persons", default=_DEMO_PERSONS, show_default=True, type=click.IntRange(1_000, 1_000_000))
+@click.option("--seed", default=_DEMO_SEED, show_default=True, type=click.IntRange(0))
+@_threads
+@_memory
+def demo(out: str, persons: int, seed: int, threads: int, memory: str) -> None:
+    """Simulate a CDM with a known truth, run the study, and compare.
+
+    \b
+    Example: tspo demo
+    """
+    from cohort.report import build_report
+
+    cdm = Path(out) / "cdm.duckdb"
+    truth = _known_truth(cdm, persons, seed)
+    folder = Path(out) / "run"
+    failed = _run_study(str(cdm), str(folder), None, (), threads, memory)
+    page = build_report(folder / "release", truth=truth)
+    _print_headline(folder / "release", truth)
+    click.echo(f"\nReport: {page}")
+    sys.exit(_GATE_FAILED if failed else 0)
+
+
+@main.command()
+@click.argument("out", metavar="OUT.duckdb")
+@click.option("--persons", default=20_000, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--scenario", default="primary", show_default=True, help="The world to simulate.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT.duckdb if it is there.")
+def simulate(out: str, persons: int, seed: int, scenario: str, overwrite: bool) -> None:
+    """Make a synthetic OMOP CDM v5.4 whose truth is known, with OUT.truth.json beside it.
+
+    \b
+    Example: tspo simulate cdm.duckdb --persons 20000 --seed 11
+    """
+    truth = _simulate(Path(out), persons, seed, scenario, overwrite)
+    click.echo(f"{out}: {persons:,} persons; the truth is in {truth}")
+
+
+@main.command()
+@_cdm
+@_protocol
+@_changes
+def check(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
+    """Say what the study needs of a CDM, and what it finds there.
+
+    \b
+    Example: tspo check --cdm cdm.duckdb
+    """
+    from cohort.feasibility import survey
+    from cohort.protocol import load_protocol
+    from cohort.source import open_cdm
+
+    chosen = load_protocol(Path(protocol) if protocol else None, changes)
+    with open_cdm(cdm) as opened:
+        found = survey(opened, chosen)
+    _print_rows("Rows by table", [{"table": name, "rows": f"{rows:,}"} for name, rows in found.rows.items()])
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}")
+    for problem in found.problems:
+        click.echo(f"problem: {problem}", err=True)
+    if found.problems:
+        sys.exit(1)
+    click.echo("This CDM can be studied.")
+
+
+@main.command()
+@_cdm
+@_protocol
+@_changes
+def codes(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
+    """List the study's drugs and concept sets as this CDM resolves them.
+
+    \b
+    Example: tspo codes --cdm cdm.duckdb
+    """
+    from cohort.feasibility import concept_set_codes, drug_codes, resolve_vocabulary
+    from cohort.protocol import load_protocol
+    from cohort.source import open_cdm
+    from cohort.tabular import as_text
+
+    chosen = load_protocol(Path(protocol) if protocol else None, changes)
+    with open_cdm(cdm) as opened:
+        opened.require()
+        resolve_vocabulary(opened.connection, chosen)
+        drugs, sets = drug_codes(opened.connection), concept_set_codes(opened.connection)
+    _print_rows("Study drugs", as_text(drugs, chosen.disclosure.min_cell_count, ("records", "persons")))
+    _print_rows("Concept sets", as_text(sets))
+
+
+@main.command()
+@_cdm
+@_protocol
+@_changes
+@click.option("--out", required=True, metavar="DIR", help="The run's folder; made if it is not there.")
+@_threads
+@_memory
+def run(cdm: str, protocol: str | None, changes: Sequence[str], out: str, threads: int, memory: str) -> None:
+    """Run the whole study.
+
+    \b
+    Example: tspo run --cdm cdm.duckdb --out runs/first --set exposure.lag_days=730
+    """
+    failed = _run_study(cdm, out, protocol, changes, threads, memory)
+    _print_headline(Path(out) / "release")
+    click.echo(f"\nReport: {Path(out) / 'release' / 'report.html'}")
+    if failed:
+        click.echo(
+            "A diagnostic gate failed: read diagnostics.csv and the report before using these results.", err=True
+        )
+        sys.exit(_GATE_FAILED)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--truth", metavar="FILE", help="The truth of a synthetic CDM (OUT.truth.json), shown beside the results."
+)
+def report(folder: str, truth: str | None) -> None:
+    """Build report.html again from a run's released results.
+
+    \b
+    Example: tspo report runs/first
+    """
+    from cohort.report import build_report
+
+    release = Path(folder) / "release"
+    if not (release / "run.json").exists():
+        raise UsageError(f"{folder} holds no finished run: there is no release/run.json. Start one with `tspo run`.")
+    click.echo(f"Report: {build_report(release, truth=_read_truth(Path(truth)) if truth else None)}")
+
+
+def _known_truth(cdm: Path, persons: int, seed: int) -> dict[str, Any]:
+    """Simulate the demo's CDM unless it is there already, and return its truth."""
+    path = cdm.with_suffix(".truth.json")
+    if cdm.exists() and path.exists():
+        truth = _read_truth(path)
+        if (truth["persons"], truth["seed"], truth["scenario"]) == (persons, seed, "primary"):
+            click.echo(f"Keeping {cdm}: the same {persons:,} persons as before.", err=True)
+            return truth
+    cdm.parent.mkdir(parents=True, exist_ok=True)
+    _simulate(cdm, persons, seed, "primary", overwrite=True)
+    return _read_truth(path)
+
+
+def _read_truth(path: Path) -> dict[str, Any]:
+    try:
+        truth = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        truth = None
+    if not isinstance(truth, dict) or "log_hazard_ratio" not in truth:
+        raise UsageError(f"{path} is not the truth file of a synthetic CDM (`tspo simulate` writes it).")
+    return truth
+
+
+def _simulate(out: Path, persons: int, seed: int, scenario: str, overwrite: bool) -> Path:
+    from cohort.synthetic import simulate as make
+
+    with _progress(f"Simulating {persons:,} persons") as move:
+        return make(out, persons, seed, scenario, progress=lambda share, what: move(what, share), overwrite=overwrite)
+
+
+def _run_study(cdm: str, out: str, protocol: str | None, changes: Sequence[str], threads: int, memory: str) -> bool:
+    """Run the flow with a progress bar; true when a diagnostic gate failed."""
+    from cohort.study import RunSettings
+
+    settings = RunSettings(cdm=cdm, out=out, protocol=protocol, changes=tuple(changes), threads=threads, memory=memory)
+    settings.load_protocol()
+    # Prefect's own log is for its server; here the bar tells, and errors come as messages.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    with _progress("Starting") as move:
+        from flows.progress import listening
+        from flows.study import study
+
+        with listening(lambda what, done, total: move(what, done / total)):
+            outcome = study(settings)
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return outcome.gate_failed
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A progress bar on standard error, on a terminal; a line now and then elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<44}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(what, total=1.0)
+
+    def __enter__(self) -> Callable[[str, float], None]:
+        self._bar.start()
+        return lambda what, share: self._bar.update(self._task, description=what[:44], completed=share)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def _print_headline(release: Path, truth: dict[str, Any] | None = None) -> None:
+    from cohort.summary import headline_rows
+
+    title = "Hazard ratio of dementia per 365 dose units" + (" beside the planted truth" if truth else "")
+    _print_rows(title, headline_rows(release, truth))
+
+
+def _print_rows(title: str, rows: Sequence[dict[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in rows[0] if rows else ():
+        table.add_column(
+            name, justify="left" if name in {"exposure", "age", "table", "drug", "concept_set"} else "right"
+        )
+    for row, following in zip(rows, [*rows[1:], {}], strict=True):
+        table.add_row(*row.values(), end_section=row.get("age") != following.get("age"))
+    Console(width=None if sys.stdout.isatty() else 130).print(table)
+
+
+def entry_point() -> None:
+    """Run `tspo` and leave at once when it is done.
+
+    Prefect's background threads outlive the interpreter's orderly end, which makes the database's bindings print a
+    page of warnings there; so what is registered for the end runs here, and then the process leaves.
+    """
+    code = 0
+    try:
+        main()
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    entry_point()

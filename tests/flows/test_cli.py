@@ -1,0 +1,129 @@
+"""The command line, as a person uses it: in its own process, with good and with bad input."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.conftest import shared_data
+
+COMMANDS = ("demo", "simulate", "check", "codes", "run", "report")
+
+
+def tspo(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    if folder is not None:
+        environment["PREFECT_HOME"] = str(folder / "prefect")
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command: str) -> None:
+    done = tspo(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: tspo {command}" in done.stdout
+
+
+def test_help_does_not_import_what_it_does_not_need() -> None:
+    """What makes help slow is imports; none of the heavy ones may happen."""
+    heavy = "('prefect', 'polars', 'duckdb', 'numpy', 'rich')"
+    code = f"import sys, flows.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_demo_ends_with_estimates_beside_the_truth(home: Path) -> None:
+    out = home / "demo"
+    done = tspo("demo", "--out", str(out), "--persons", "3000", "--seed", "2", folder=home)
+    assert done.returncode in (0, 3), done.stderr
+    assert "planted" in done.stdout
+    assert "TSPO binder" in done.stdout
+    assert "1.25" in done.stdout
+    report = out / "run" / "release" / "report.html"
+    assert f"Report: {report}" in done.stdout
+    assert "known truth" in report.read_text()
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "nanobind" not in done.stderr
+    again = tspo("demo", "--out", str(out), "--persons", "3000", "--seed", "2", folder=home)
+    assert "Keeping" in again.stderr
+    assert [line for line in again.stdout.splitlines() if "binder" in line] == [
+        line for line in done.stdout.splitlines() if "binder" in line
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("run", "--cdm", "nowhere.duckdb", "--out", "{tmp}/r"), 2, "There is no CDM at nowhere.duckdb"),
+        (("run", "--cdm", "{cdm}", "--out", "{tmp}/r", "--set", "lagdays=3"), 2, "did you mean 'lag_days'"),
+        (("run", "--cdm", "{cdm}", "--out", "{tmp}/r", "--protocol", "no.toml"), 2, "There is no protocol at no.toml"),
+        (("run", "--cdm", "{cdm}", "--out", "/proc/nowhere"), 2, "cannot be written"),
+        (("run", "--cdm", "{cdm}"), 2, "Missing option '--out'"),
+        (("runn",), 2, "No such command 'runn'"),
+        (("simulate", "{cdm}", "--persons", "10"), 2, "exists"),
+        (("simulate", "{tmp}/x.duckdb", "--scenario", "primry", "--persons", "10"), 2, "primary"),
+        (("report", "{tmp}"), 2, "holds no finished run"),
+        (("check", "--cdm", "{tmp}"), 2, "holds no Parquet or CSV file"),
+    ],
+)
+def test_a_mistake_gets_a_message_and_an_exit_code(
+    small_cdm: Path, tmp_path: Path, home: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = tspo(*(a.format(cdm=small_cdm, tmp=tmp_path) for a in arguments), folder=home)
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "r" / "release").exists()
+
+
+def test_check_and_codes_say_what_is_there(small_cdm: Path) -> None:
+    checked = tspo("check", "--cdm", str(small_cdm))
+    assert checked.returncode == 0
+    assert "This CDM can be studied." in checked.stdout
+    codes = tspo("codes", "--cdm", str(small_cdm))
+    assert codes.returncode == 0
+    assert "diazepam" in codes.stdout
+    assert "antidementia_drugs" in codes.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("gibleed_5.3", 1, "has a quantity above zero, so no dose can be computed"),
+        ("synthea27nj_5.4", 1, "no record of a benzodiazepine or Z-drug"),
+        ("synpuf_50p_5.2", 3, "without concept_ancestor the descendants of"),
+    ],
+)
+def test_real_shaped_data_give_results_or_a_reason(
+    tmp_path: Path, home: Path, name: str, code: int, message: str
+) -> None:
+    done = tspo("run", "--cdm", str(shared_data(name)), "--out", str(tmp_path / "run"), folder=home)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doses_of_real_fills_equal_quantity_times_strength(tmp_path: Path, home: Path) -> None:
+    """The 27 benzodiazepine fills of SynPUF whose mg were worked out by others; injectables are out of scope."""
+    cdm = shared_data("synpuf_50p_5.2")
+    tspo("run", "--cdm", str(cdm), "--out", str(tmp_path / "run"), folder=home)
+    golden = pl.read_csv(cdm.parents[1] / "reference" / "golden_wileylab_benzo_doses.csv")
+    dose = pl.read_parquet(tmp_path / "run" / "private" / "dose.parquet").with_columns(
+        mg=pl.col("mg_per_day") * pl.col("days")
+    )
+    both = golden.join(dose, on="drug_exposure_id", how="left")
+    computed = both.filter(pl.col("status") == "computed")
+    assert computed.height == 22
+    assert computed.get_column("mg").to_list() == pytest.approx(
+        computed.get_column("total_mg_quantity_x_strength").to_list()
+    )
+    others = both.filter(pl.col("status") != "computed").get_column("status").sort().to_list()
+    assert others == ["imputed"] * 2 + ["out of scope: injectable"] * 2 + ["unknown: days of supply <= 0"]

@@ -1,0 +1,120 @@
+"""The flow on a real Prefect server: the graph, the artifacts, the run's folder, and a second run."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import Artifact, TaskRun
+
+from cohort.analyses import PRIMARY, analyses
+from cohort.engine import load_steps
+from cohort.errors import CannotStudy
+from cohort.models import MODELS
+from cohort.protocol import load_protocol
+from cohort.results import DIAGNOSTIC_SCHEMA, ESTIMATE_SCHEMA
+from cohort.study import RunSettings
+from flows.progress import listening
+from flows.study import study
+from tests.conftest import shared_data
+
+
+def task_runs() -> list[TaskRun]:
+    async def read() -> list[TaskRun]:
+        async with get_client() as client:
+            return await client.read_task_runs(limit=200)
+
+    return asyncio.run(read())
+
+
+def artifacts() -> list[Artifact]:
+    async def read() -> list[Artifact]:
+        async with get_client() as client:
+            return await client.read_artifacts(limit=200)
+
+    return asyncio.run(read())
+
+
+def test_the_graph_has_a_task_per_table_per_model_and_for_the_report(finished_run: Path) -> None:
+    names = {run.name for run in task_runs()}
+    assert {f"primary: {table}" for table in load_steps()} <= names
+    wanted = {f"{a.name}: {model}" for a in analyses(load_protocol()) for model in MODELS}
+    assert wanted <= names
+    assert any(name.startswith("report") for name in names)
+
+
+def test_artifacts_hold_released_numbers_only(finished_run: Path) -> None:
+    by_key = {artifact.key: artifact for artifact in artifacts()}
+    assert {"attrition", "hazard-ratios", "summary", "progress"} <= set(by_key)
+    shown = json.loads(str(by_key["hazard-ratios"].data))
+    released = pl.read_parquet(finished_run / "release" / "estimates.parquet")
+    assert [row["hazard_ratio"] for row in shown] == released.get_column("hazard_ratio").to_list()
+    persons = set(pl.read_parquet(finished_run / "private" / "cohort.parquet").get_column("person_id").cast(pl.String))
+    assert not persons & set(re.findall(r"person_id[^0-9]*(\d+)", str([a.data for a in by_key.values()])))
+    assert "person_id" not in str([a.data for a in by_key.values()])
+
+
+def test_the_folder_holds_what_the_contract_says(finished_run: Path) -> None:
+    release = {path.name for path in (finished_run / "release").iterdir()}
+    assert release >= {"estimates.parquet", "estimates.csv", "attrition.csv", "person_time.csv", "curves.csv",
+                       "diagnostics.csv", "dose_coverage.csv", "drugs.csv", "report.html", "run.json"}  # fmt: skip
+    assert {f"{table}.parquet" for table in load_steps()} <= {p.name for p in (finished_run / "private").iterdir()}
+    assert not list(finished_run.rglob("*.part*"))
+    assert dict(pl.read_parquet_schema(finished_run / "release" / "estimates.parquet")) == ESTIMATE_SCHEMA
+    header = (finished_run / "release" / "diagnostics.csv").read_text().splitlines()[0]
+    assert header == ",".join(DIAGNOSTIC_SCHEMA)
+
+
+def test_no_released_file_holds_a_small_count(finished_run: Path) -> None:
+    """Counts from 1 to 4 are nowhere in the released tables."""
+    counts = {"persons", "persons_exposed", "events", "events_exposed", "deaths", "fills", "at_risk", "number_subjects",
+              "excluded_subjects", "number_records", "excluded_records"}  # fmt: skip
+    for path in (finished_run / "release").glob("*.csv"):
+        table = pl.read_csv(path, infer_schema_length=None)
+        for column in counts & set(table.columns):
+            values = table.get_column(column).drop_nulls().to_list()
+            assert not [v for v in values if 0 < v < 5], f"{path.name}: {column}"
+
+
+def test_the_record_of_the_run_says_what_ran(finished_run: Path) -> None:
+    record: dict[str, Any] = json.loads((finished_run / "release" / "run.json").read_text())
+    assert record["protocol_hash"] == load_protocol().content_hash()
+    assert all(balance["holds"] for balance in record["conservation"])
+    assert {"duckdb", "polars", "python", "tspo-cohort"} <= set(record["versions"])
+    assert {step["name"] for step in record["steps"] if step["analysis"] == PRIMARY} == set(load_steps())
+    assert record["cdm"]["cdm_version"] == "5.4"
+    assert str(finished_run.parent) not in json.dumps(record)
+
+
+def test_every_estimate_asked_for_has_a_row(finished_run: Path) -> None:
+    rows = pl.read_parquet(finished_run / "release" / "estimates.parquet")
+    assert rows.get_column("estimate_id").is_unique().all()
+    linear = rows.filter(pl.col("term") == "per 365", pl.col("outcome") == "dementia")
+    strata = ["overall", "50 to 64", "65 to 74", "75 to 84", "85 and over"]
+    expected = {(a.name, s, e) for a in analyses(load_protocol()) for s in strata
+                for e in ("tspo_binder", "tspo_non_binder", "tspo_unknown", "binder_minus_non_binder")}  # fmt: skip
+    assert set(linear.select("analysis", "age_stratum", "exposure").iter_rows()) == expected
+    assert rows.filter(pl.col("status") == "ok", pl.col("hazard_ratio").is_null()).height == 0
+    assert rows.filter(pl.col("status") != "ok", pl.col("hazard_ratio").is_not_null()).height == 0
+
+
+def test_a_second_run_builds_nothing_and_gives_the_same_files(finished_run: Path, small_cdm: Path) -> None:
+    kept = {p.name: p.read_bytes() for p in (finished_run / "release").iterdir() if p.suffix in {".csv", ".parquet"}}
+    done: list[str] = []
+    with listening(lambda what, number, total: done.append(what)):
+        study(RunSettings(cdm=str(small_cdm), out=str(finished_run)))
+    record = json.loads((finished_run / "release" / "run.json").read_text())
+    assert all(step["fresh"] for step in record["steps"])
+    assert {p.name: p.read_bytes() for p in (finished_run / "release").iterdir() if p.name in kept} == kept
+    assert done[-1] == "report"
+
+
+def test_a_cdm_whose_doses_are_unknown_is_refused_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(CannotStudy) as error:
+        study(RunSettings(cdm=str(shared_data("gibleed_5.3")), out=str(tmp_path / "run")))
+    assert "fills of study drugs has a quantity above zero" in str(error.value)
+    assert not (tmp_path / "run").exists()
