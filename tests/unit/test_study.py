@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -118,3 +119,25 @@ def test_a_broken_balance_stops_the_run_and_names_the_step(tmp_path: Path) -> No
 
 def test_private_tables_are_closed_to_other_users(prepared: Prepared) -> None:
     assert prepared.settings.folder.private.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_the_same_cdm_in_other_clothes_gives_the_same_person_time(
+    small_cdm: Path, built: dict[str, TableRef], tmp_path: Path, ending: str
+) -> None:
+    """A folder of files with upper-case names, as CDM 5.3 with dates as text, equals the DuckDB file."""
+    folder = tmp_path / "cdm"
+    folder.mkdir()
+    with duckdb.connect(str(small_cdm), read_only=True) as source:
+        for (name,) in source.execute("select table_name from duckdb_tables()").fetchall():
+            columns = [row[0] for row in source.execute(f"describe {name}").fetchall()]
+            renamed = ", ".join(f"{column} as {column.upper()}" for column in columns)
+            source.execute(f"copy (select {renamed} from {name}) to '{folder / name.upper()}.{ending}'")
+    prepared = prepare_run(RunSettings(cdm=str(folder), out=str(tmp_path / "run")))
+    other = tables_of(prepared)
+    key = ["person_id", "start_day"]
+    assert (
+        pl.read_parquet(other["person_time"].path)
+        .sort(key)
+        .equals(pl.read_parquet(built["person_time"].path).sort(key))
+    )
