@@ -1,0 +1,191 @@
+"""Our estimators against R's `survival`, number by number.
+
+The values in r_values.json travel with the tests. R's own output files, in full precision, are read where they lie
+beside the checkout, to 1e-8 relative. R stops when its log-likelihood moves by less than 1e-9 of itself, so one of
+its models (`mgus2_death`) is a Newton step of 3e-8 away from its maximum; ours is 1e-13 away. There the tolerance is
+1e-6, and a test shows that the difference is R's.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from lifelines.datasets import load_rossi, load_stanford_heart_transplants
+
+from cohort.competing import aalen_johansen
+from cohort.cox import CoxFit, Ties, fit_cox, minimum_detectable_hazard_ratio
+from cohort.risk_sets import risk_sets
+from tests.conftest import SHARED
+
+R = json.loads((Path(__file__).parent / "r_values.json").read_text())
+PRINTED = 1e-9
+FULL = 1e-8
+TOLERANCE = {"mgus2_death": 1e-6}
+
+
+def heart() -> pl.DataFrame:
+    return pl.from_pandas(load_stanford_heart_transplants())
+
+
+def rossi() -> pl.DataFrame:
+    return pl.from_pandas(load_rossi()).select(pl.lit(0).alias("start"), pl.col("week").alias("stop"), pl.all())
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_heart_with_delayed_entry_and_a_time_varying_covariate(ties: Ties) -> None:
+    wanted = R[f"heart_{ties}"]
+    fit = fit_cox(risk_sets(heart(), wanted["columns"], start="start", stop="stop"), ties)
+    assert fit.params == pytest.approx(wanted["coef"], abs=PRINTED)
+    assert fit.log_likelihood == pytest.approx(wanted["log_likelihood"], abs=1e-7)
+    if "se" in wanted:
+        assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(wanted["se"], abs=PRINTED)
+
+
+def test_rossi_with_heavy_ties() -> None:
+    wanted = R["rossi_efron"]
+    fit = fit_cox(risk_sets(rossi(), wanted["columns"], start="start", stop="stop", event="arrest"))
+    # Two of R's figures are printed to nine decimals only.
+    assert fit.params == pytest.approx(wanted["coef"], abs=3e-9)
+    assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(wanted["se"], abs=PRINTED)
+    assert fit.log_likelihood == pytest.approx(wanted["log_likelihood"], abs=1e-7)
+
+
+def shared_table(name: str) -> pl.DataFrame:
+    path = SHARED / "reference" / "survival" / name
+    if not path.exists():
+        pytest.skip("R's output files are not beside this checkout (../shared/reference/survival)")
+    return pl.read_csv(path, infer_schema_length=None, null_values=["NA"])
+
+
+def mgus2() -> pl.DataFrame:
+    frame = shared_table("in_mgus2.csv").with_columns(start=pl.lit(0), sexM=(pl.col("sex") == "M").cast(pl.Int8))
+    return frame.with_columns(pcm=(pl.col("estat") == 1).cast(pl.Int8), dead=(pl.col("estat") == 2).cast(pl.Int8))
+
+
+def heart_rows() -> pl.DataFrame:
+    frame = shared_table("in_heart.csv")
+    return frame.with_columns(
+        (pl.col("age") * pl.col("transplant")).alias("age:transplant"),
+        (pl.col("surgery") * pl.col("transplant")).alias("surgery:transplant"),
+        (pl.col("age") * pl.col("surgery")).alias("age:strata"),
+    )
+
+
+def veteran() -> pl.DataFrame:
+    return shared_table("in_veteran.csv").with_columns(start=pl.lit(0))
+
+
+MODELS: dict[str, Any] = {
+    "heart_main": (heart_rows, ["age", "year", "surgery", "transplant"], [], "stop", "event"),
+    "heart_strata": (heart_rows, ["age", "year", "transplant"], ["surgery"], "stop", "event"),
+    "heart_strata_x": (heart_rows, ["year", "transplant", "age", "age:strata"], ["surgery"], "stop", "event"),
+    "heart_interact": (
+        heart_rows,
+        ["age", "surgery", "transplant", "age:transplant", "surgery:transplant"],
+        [],
+        "stop",
+        "event",
+    ),
+    "veteran": (veteran, ["trt", "karno", "age", "prior"], [], "time", "status"),
+    "veteran_strata": (veteran, ["trt", "karno", "age"], ["celltype"], "time", "status"),
+    "mgus2_csh_pcm": (mgus2, ["age", "sexM"], [], "etime", "pcm"),
+    "mgus2_csh_death": (mgus2, ["age", "sexM"], [], "etime", "dead"),
+    "mgus2_death": (mgus2, ["age", "sexM", "hgb", "creat", "mspike"], [], "futime", "death"),
+}
+
+
+def fitted(name: str, ties: Ties) -> CoxFit:
+    make, columns, strata, stop, event = MODELS[name]
+    return fit_cox(risk_sets(make().drop_nulls(columns), columns, strata, "start", stop, event), ties)
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+@pytest.mark.parametrize("name", list(MODELS))
+def test_coefficients_errors_covariance_and_likelihood_of_every_model(name: str, ties: Ties) -> None:
+    fit = fitted(name, ties)
+    model = f"{name}_{ties}"
+    coefs = shared_table("out_coxph_coefs.csv").filter(pl.col("model") == model)
+    stats = shared_table("out_coxph_stats.csv").filter(pl.col("model") == model).row(0, named=True)
+    vcov = shared_table("out_coxph_vcov.csv").filter(pl.col("model") == model)
+    order = _order(coefs.get_column("term").to_list(), fit.columns)
+    rel = TOLERANCE.get(name, FULL)
+    assert fit.params[order] == pytest.approx(coefs.get_column("coef").to_list(), rel=rel)
+    errors = np.sqrt(np.diag(fit.covariance))[order]
+    assert errors == pytest.approx(coefs.get_column("se_model").to_list(), rel=rel)
+    expected = vcov.get_column("naive_var").to_numpy().reshape(len(order), len(order))
+    assert fit.covariance[np.ix_(order, order)] == pytest.approx(expected, rel=rel)
+    assert fit.log_likelihood == pytest.approx(stats["loglik"], rel=rel)
+    assert fit.log_likelihood_null == pytest.approx(stats["loglik_null"], rel=rel)
+    assert fit.n_events == stats["nevent"]
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_where_r_stops_early_our_likelihood_is_the_higher_one(ties: Ties) -> None:
+    stats = shared_table("out_coxph_stats.csv").filter(pl.col("model") == f"mgus2_death_{ties}").row(0, named=True)
+    assert fitted("mgus2_death", ties).log_likelihood > stats["loglik"]
+
+
+def _order(terms: Sequence[str], columns: Sequence[str]) -> list[int]:
+    """Place of each of R's terms among our columns; the only term with `strata(` is the interaction."""
+    names = ["age:strata" if "strata(" in term else term for term in terms]
+    return [list(columns).index(name) for name in names]
+
+
+def test_cumulative_incidence_of_mgus2_by_sex() -> None:
+    """Monthly time, so nearly every time has ties; a jittering estimator fails here."""
+    curves = shared_table("out_aj_curves.csv").filter(pl.col("curve") == "mgus2_cr_by_sex")
+    for sex in ("F", "M"):
+        rows = mgus2().filter(pl.col("sex") == sex)
+        ours = aalen_johansen(rows, start="start", stop="etime", event="pcm", death="dead")
+        for state, values in (("pcm", ours.dementia), ("death", ours.death)):
+            theirs = curves.filter(pl.col("strata") == f"sex={sex}", pl.col("state") == state)
+            at = np.searchsorted(ours.time, theirs.get_column("time").to_numpy(), side="right") - 1
+            read = np.where(at < 0, 0.0, values[np.maximum(at, 0)])
+            assert read == pytest.approx(theirs.get_column("pstate").to_list(), rel=1e-10, abs=1e-14)
+
+
+def test_the_closed_form_of_three_persons() -> None:
+    """Events at 1, 2, 3 with x = 1, 0, 1: the log hazard ratio is -ln(2)/2; entry of the third at 1.5 makes it 0."""
+    toy = pl.DataFrame({"start": [0.0, 0, 0], "stop": [1.0, 2, 3], "event": [1, 1, 1], "x": [1, 0, 1]})
+    assert fit_cox(risk_sets(toy, ["x"], (), "start", "stop")).params[0] == pytest.approx(-np.log(2) / 2, rel=1e-9)
+    late = toy.with_columns(start=pl.Series([0.0, 0, 1.5]))
+    fit = fit_cox(risk_sets(late, ["x"], (), "start", "stop"))
+    assert fit.params[0] == pytest.approx(0, abs=1e-9)
+    assert np.sqrt(fit.covariance[0, 0]) == pytest.approx(np.sqrt(2), rel=1e-8)
+
+
+def test_the_closed_form_of_tied_events() -> None:
+    """Two tied events and one later: Efron's estimate is ln 2, with both log-likelihoods in closed form."""
+    toy = pl.DataFrame({"start": [0] * 4, "stop": [1, 1, 2, 3], "event": [1, 1, 1, 0], "x": [1, 0, 1, 0]})
+    efron, breslow = (fit_cox(risk_sets(toy, ["x"], (), "start", "stop"), ties) for ties in ("efron", "breslow"))  # type: ignore[arg-type]
+    assert efron.params[0] == pytest.approx(np.log(2), rel=1e-8)
+    assert efron.log_likelihood == pytest.approx(-3.00815479, abs=5e-9)
+    assert breslow.log_likelihood == pytest.approx(-3.29583687, abs=5e-9)
+
+
+def test_the_closed_form_of_competing_events() -> None:
+    """Times 1 to 4 with kinds 1, 2, none, 1: quarters, exactly; one minus Kaplan-Meier would end at 1."""
+    toy = pl.DataFrame({"start": [0] * 4, "stop": [1, 2, 3, 4], "event": [1, 0, 0, 1], "death": [0, 1, 0, 0]})
+    curve = aalen_johansen(toy, start="start", stop="stop")
+    assert curve.time.tolist() == [1, 2, 4]
+    assert curve.dementia == pytest.approx([0.25, 0.25, 0.75], rel=1e-15)
+    assert curve.death == pytest.approx([0, 0.25, 0.25], rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("share", "events", "ratio"),
+    [
+        (0.5, 100, 1.751228),
+        (0.5, 1000, 1.193855),
+        (0.1, 1000, 1.343547),
+        (0.05, 797, 1.576696),
+        (0.285, 41_700, 1.030859),
+    ],
+)
+def test_minimum_detectable_ratios_of_ohdsi(share: float, events: int, ratio: float) -> None:
+    """OHDSI CohortMethod's formula, to the six decimals to which its values were taken down."""
+    assert minimum_detectable_hazard_ratio(events, share) == pytest.approx(ratio, abs=5e-7)
