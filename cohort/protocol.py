@@ -107,7 +107,8 @@ class Exposure(Section):
     )
     maximum_days_supply: int = Field(365, ge=1, description="More days of supply than this are unknown, never clipped.")
     carryover_cap_days: Days | None = Field(
-        90, description="Early refills carry at most this many days of supply forward (omit: all of it)."
+        90,
+        description="Early refills carry at most this many days forward (--set carryover_cap_days=none: all of them).",
     )
     same_day_duplicates: Literal["collapse", "add"] = Field(
         "collapse",

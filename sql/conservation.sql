@@ -44,10 +44,11 @@ inner join drug_product on drug_product.drug_concept_id = drug_record.drug_conce
 where drug_record.is_study_drug
 union all
 select
-    'mg: dose = supply' as balance,
+    'mg: dose of persons with a birth date = supply' as balance,
     coalesce(sum(dose.mg_per_day * dose.days), 0) as before_step,
     (select coalesce(sum(supply.mg_per_day * supply.days), 0) from supply) as after_step
 from dose
+semi join birth on birth.person_id = dose.person_id
 union all
 select
     'dose units: supply of the cohort = dose_step' as balance,

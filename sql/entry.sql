@@ -18,6 +18,9 @@ with candidate as (
         ) as entry_date
     from birth
     inner join observation_period on observation_period.person_id = birth.person_id
+    where
+        observation_period.observation_period_start_date is not null
+        and observation_period.observation_period_end_date is not null
 )
 
 select candidate.person_id, candidate.entry_date, candidate.period_end_date

@@ -36,6 +36,7 @@ admitted as (
         before.person_id,
         before.record_date,
         before.has_drug,
+        before.last_secondary_cause_date,
         before.has_code
         and (
             $outcome_tier <> 'D3'
@@ -56,6 +57,7 @@ paired as (
         admitted.record_date,
         admitted.has_code,
         admitted.has_drug,
+        admitted.last_secondary_cause_date,
         max(case when admitted.has_code then admitted.record_date end) over (
             partition by admitted.person_id
             order by admitted.record_date
@@ -72,10 +74,10 @@ paired as (
 select paired.person_id, min(paired.record_date) as outcome_date
 from paired
 where
-    ($outcome_tier = 'D1' and paired.has_code)
-    or (
-        $outcome_tier <> 'D1'
-        and (
+    ($outcome_tier <> 'D3' or paired.last_secondary_cause_date is null)
+    and case
+        when $outcome_tier = 'D1' then paired.has_code
+        else
             (
                 (paired.has_code or paired.has_drug)
                 and date_diff('day', paired.last_code_date, paired.record_date) <= $confirmation_days
@@ -84,6 +86,5 @@ where
                 paired.has_code
                 and date_diff('day', paired.last_drug_date, paired.record_date) <= $confirmation_days
             )
-        )
-    )
+    end
 group by paired.person_id

@@ -8,7 +8,7 @@ with candidate as (
         drug_strength.amount_unit_concept_id,
         case when drug_strength.numerator_value > 0 then drug_strength.numerator_value end as numerator_value,
         drug_strength.numerator_unit_concept_id,
-        drug_strength.denominator_value,
+        case when drug_strength.denominator_value > 0 then drug_strength.denominator_value end as denominator_value,
         drug_strength.denominator_unit_concept_id
     from drug_product
     inner join drug_strength
@@ -27,6 +27,7 @@ current_row as (
             when candidate.amount_value is not null then candidate.amount_unit_concept_id
             else candidate.numerator_unit_concept_id
         end as unit_concept_id,
+        candidate.denominator_unit_concept_id,
         case
             when candidate.amount_value is not null then 'amount'
             when candidate.denominator_unit_concept_id = 8505 then 'per hour release'
@@ -62,6 +63,10 @@ in_mg as (
             when current_row.strength_value is null then 'no strength for the ingredient'
             when current_row.unit_concept_id is null and $missing_strength_unit <> 'mg' then 'strength unit missing'
             when current_row.unit_concept_id is not null and mass_unit.mg is null then 'strength unit not a mass'
+            when
+                current_row.strength_rule = 'concentration'
+                and current_row.denominator_unit_concept_id not in (8587, 8519)
+                then 'strength per another unit than mL'
         end as problem,
         current_row.strength_value * coalesce(mass_unit.mg, 1) / current_row.volume as mg
     from current_row
@@ -76,7 +81,7 @@ single as (
         min(in_mg.strength_rule) filter (where in_mg.problem is null) as strength_rule,
         min(in_mg.problem) as problem,
         min(in_mg.mg) filter (where in_mg.problem is null) as mg,
-        count(distinct in_mg.mg) filter (where in_mg.problem is null) as strengths
+        count(distinct round(in_mg.mg, 9)) filter (where in_mg.problem is null) as strengths
     from in_mg
     group by in_mg.drug_concept_id, in_mg.ingredient_concept_id
 )

@@ -28,6 +28,11 @@ def shared_data(name: str) -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Prefect comes last: its threads draw random numbers, which Hypothesis takes for the test's own."""
+    items.sort(key=lambda item: "flows" in item.path.parts)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     session.config.stash[_EXIT] = int(exitstatus)

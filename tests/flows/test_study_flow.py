@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import Artifact, TaskRun
+from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.sorting import TaskRunSort
 
 from cohort.analyses import PRIMARY, analyses
 from cohort.engine import load_steps
@@ -26,17 +27,21 @@ from tests.conftest import shared_data
 def task_runs() -> list[TaskRun]:
     async def read() -> list[TaskRun]:
         async with get_client() as client:
-            return await client.read_task_runs(limit=200)
+            return await client.read_task_runs(limit=200, sort=TaskRunSort.ID_DESC)
 
     return asyncio.run(read())
 
 
-def artifacts() -> list[Artifact]:
-    async def read() -> list[Artifact]:
-        async with get_client() as client:
-            return await client.read_artifacts(limit=200)
+def artifact_data(key: str) -> str:
+    """What Prefect shows under a key; asked of its API, whose own client sends nulls that the server refuses."""
 
-    return asyncio.run(read())
+    async def ask() -> list[dict[str, Any]]:
+        async with get_client() as client, httpx.AsyncClient() as web:
+            wanted = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
+            return list((await web.post(f"{client.api_url}artifacts/filter", json=wanted)).json())
+
+    (found,) = asyncio.run(ask())
+    return str(found["data"])
 
 
 def test_the_graph_has_a_task_per_table_per_model_and_for_the_report(finished_run: Path) -> None:
@@ -48,14 +53,12 @@ def test_the_graph_has_a_task_per_table_per_model_and_for_the_report(finished_ru
 
 
 def test_artifacts_hold_released_numbers_only(finished_run: Path) -> None:
-    by_key = {artifact.key: artifact for artifact in artifacts()}
-    assert {"attrition", "hazard-ratios", "summary", "progress"} <= set(by_key)
-    shown = json.loads(str(by_key["hazard-ratios"].data))
+    data = {key: artifact_data(key) for key in ("attrition", "hazard-ratios", "summary", "progress")}
+    shown = json.loads(data["hazard-ratios"])
     released = pl.read_parquet(finished_run / "release" / "estimates.parquet")
     assert [row["hazard_ratio"] for row in shown] == released.get_column("hazard_ratio").to_list()
-    persons = set(pl.read_parquet(finished_run / "private" / "cohort.parquet").get_column("person_id").cast(pl.String))
-    assert not persons & set(re.findall(r"person_id[^0-9]*(\d+)", str([a.data for a in by_key.values()])))
-    assert "person_id" not in str([a.data for a in by_key.values()])
+    assert float(data["progress"]) == 100
+    assert not [key for key, text in data.items() if "person_id" in text]
 
 
 def test_the_folder_holds_what_the_contract_says(finished_run: Path) -> None:

@@ -24,9 +24,7 @@ from cohort.errors import UsageError
 from cohort.reference import Affinity, Drug, load_affinities, load_drugs, load_findings
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "drugs.csv"
-needs_reference = pytest.mark.skipif(
-    not REFERENCE.exists(), reason="the reference facts are not beside the checkout"
-)
+needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="the reference facts are not beside the checkout")
 
 FINDINGS = {"seen_well": "high", "seen": "moderate", "seen_badly": "low", "not_seen": "none"}
 CUT_POINTS = CutPoints()
@@ -38,13 +36,9 @@ def evidence(text: str) -> list[Affinity]:
     for part in text.split(",") if text else []:
         *what, grade = part.split()
         row = (
-            {"measure": what[0], "value_nm": what[1]}
-            if len(what) == 2
-            else {"measure": "finding", "finding": what[0]}
+            {"measure": what[0], "value_nm": what[1]} if len(what) == 2 else {"measure": "finding", "finding": what[0]}
         )
-        rows.append(
-            Affinity.model_validate({**row, "drug": "x", "grade": grade, "citation": "c", "source": "s"})
-        )
+        rows.append(Affinity.model_validate({**row, "drug": "x", "grade": grade, "citation": "c", "source": "s"}))
     return rows
 
 
@@ -214,9 +208,7 @@ def test_the_reason_is_told_in_words(rows, basis):
 
 def test_the_levels_of_the_drugs_with_evidence():
     """The evidence read so far speaks of ten study drugs; the other 36 are unknown."""
-    levels = dict(
-        shipped().filter(pl.col("tspo_level") != "unknown").select("drug", "tspo_level").iter_rows()
-    )
+    levels = dict(shipped().filter(pl.col("tspo_level") != "unknown").select("drug", "tspo_level").iter_rows())
     assert levels == {
         "diazepam": "high",
         "flunitrazepam": "high",
@@ -287,9 +279,7 @@ def test_the_evidence_grade_is_that_of_the_reference_table():
 
 
 @needs_reference
-@pytest.mark.parametrize(
-    ("column", "theirs"), [("mg_per_dme", "dz_eq_primary_mg"), ("mg_per_ddd", "who_ddd_oral_mg")]
-)
+@pytest.mark.parametrize(("column", "theirs"), [("mg_per_dme", "dz_eq_primary_mg"), ("mg_per_ddd", "who_ddd_oral_mg")])
 def test_the_dose_scales_are_those_of_the_reference_table(column, theirs):
     expected = {name: float(text) if text else None for name, text in reference(theirs).items()}
     assert dict(shipped().select("drug", column).iter_rows()) == expected
@@ -298,9 +288,7 @@ def test_the_dose_scales_are_those_of_the_reference_table(column, theirs):
 def test_the_table_of_study_drugs_keeps_order_and_types():
     drugs = [drug(drug="b", concept_id=2, ashton_mg=5, ddd_oral_mg=7), drug(drug="a")]
     rows = evidence("Ki 400 A")
-    table = study_drugs(
-        drugs, [row.model_copy(update={"drug": "b"}) for row in rows] + rows, FINDINGS, CUT_POINTS
-    )
+    table = study_drugs(drugs, [row.model_copy(update={"drug": "b"}) for row in rows] + rows, FINDINGS, CUT_POINTS)
     assert table.schema == pl.Schema(STUDY_DRUG_SCHEMA)
     assert table.rows() == [
         ("b", 2, "z_drug", "binder", "moderate", 400.0, "A", "short", 5.0, 7.0, "ashton"),

@@ -27,9 +27,7 @@ from tests.worlds import (
 )
 
 DIAZEPAM_10, FLUNITRAZEPAM_1, CLONAZEPAM_HALF, LORAZEPAM_1 = range(2_000_000_001, 2_000_000_005)
-DIAZEPAM_5, INJECTION, NO_STRENGTH, TWO_STRENGTHS, CAMAZEPAM_10 = (
-    2_000_000_000 + n for n in (11, 14, 16, 22, 41)
-)
+DIAZEPAM_5, INJECTION, NO_STRENGTH, TWO_STRENGTHS, CAMAZEPAM_10 = (2_000_000_000 + n for n in (11, 14, 16, 22, 41))
 BORN = date(1950, 1, 1)
 ENTRY = 61 * 365 + 15  # 2011-01-01, a year after observation starts: 15 leap days lie before it
 EVE_OF_65 = 65 * 365 + 16 - 1

@@ -25,9 +25,7 @@ from cohort.reference import (
 )
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference"
-needs_reference = pytest.mark.skipif(
-    not REFERENCE.is_dir(), reason="the reference facts are not beside the checkout"
-)
+needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference facts are not beside the checkout")
 RENAMED = {
     "dementia": "dementia_all_cause_primary",
     "dementia_broad": "dementia_broad_prevalent_PL864",
@@ -150,16 +148,13 @@ def test_the_drugs_carry_the_facts_of_the_reference_table(ours, theirs):
     }
     found = {drug.drug: getattr(drug, ours) for drug in load_drugs()}
     assert {
-        name: f"{value:g}" if isinstance(value, float) else value and str(value)
-        for name, value in found.items()
+        name: f"{value:g}" if isinstance(value, float) else value and str(value) for name, value in found.items()
     } == expected
 
 
 @needs_reference
 def test_what_was_remembered_is_marked_as_remembered():
-    remembered = {
-        row["drug"] for row in rows_of(REFERENCE / "drugs.csv") if "memory" in row["half_life_source"]
-    }
+    remembered = {row["drug"] for row in rows_of(REFERENCE / "drugs.csv") if "memory" in row["half_life_source"]}
     marked = {drug.drug for drug in load_drugs() if drug.half_life_source == "memory, unverified"}
     assert marked == remembered & {drug.drug for drug in load_drugs()}
 
@@ -396,9 +391,7 @@ def test_the_concept_sets_carry_the_facts_of_the_reference_table():
 
 @needs_reference
 def test_the_concept_names_are_those_of_the_reference_table():
-    expected = {
-        int(row["concept_id"]): row["concept_name"] for row in rows_of(REFERENCE / "concept_sets.csv")
-    }
+    expected = {int(row["concept_id"]): row["concept_name"] for row in rows_of(REFERENCE / "concept_sets.csv")}
     for name in ("dementia", "anxiety_disorder", "statins"):
         for found in load_concept_set(name).items:
             assert found.concept_name.lower() == expected[found.concept_id].lower()

@@ -1,0 +1,202 @@
+"""The documents that are made from the code: `python -m tests.docs` writes them, `--check` fails when one is stale.
+
+In: the spec tests and the pydantic models. Out: `tests/spec/README.md`, the rules of the study as prose, and
+`config/README.md`, every file and field of the configuration. Neither is edited by hand.
+"""
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from cohort.protocol import Protocol
+from cohort.reference import Affinity, Drug
+
+ROOT = Path(__file__).resolve().parents[1]
+
+MODULES = (
+    *("entry", "birth", "eligibility", "exit", "outcome", "concept_sets", "covariates"),
+    *("dose", "supply", "lag", "person_time"),
+)
+"""The spec modules in the order in which the study is read; one that is not named here comes last."""
+
+PROPER = {
+    **{"d1": "D1", "d2": "D2", "d3": "D3", "july": "July", "february": "February", "march": "March", "cdm": "CDM"},
+    **{"anti dementia": "anti-dementia", "follow up": "follow-up", "extended release": "extended-release"},
+}
+"""Words that a test's name cannot spell."""
+
+NAME = r"^[a-z][a-z0-9_]*$"
+SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+
+CONFIG_FILES = {
+    "NOTICE.md": "What the facts come from, their terms, and how to read sources and grades.",
+    "study.toml": "The primary protocol, with the reasons and sources of its choices beside them.",
+    "drugs.csv": "The study drugs, one per row: identifiers, WHO doses, diazepam equivalents, half-lives.",
+    "tspo_affinity.csv": "TSPO binding, one measurement or finding per row; a drug's class follows from it by rule.",
+    "tspo_findings.csv": "What a finding in words counts as: the level of affinity of each, and why.",
+    "dosage_forms.csv": "Words in a product's name that put its form out of scope, such as injections.",
+    "mass_units.csv": "Units of strength that are a mass, and what each is in mg.",
+    "concept_sets": "Concept sets as ATLAS writes them, a JSON file each; `sources.csv`: where each concept is from.",
+}
+
+
+def spec_readme(root: Path = ROOT) -> str:
+    """The rules of the study: per spec module its question, per test the rule that it holds."""
+    parts = [
+        "# The rules of the study",
+        "Each rule is the name of a test in this folder, with what it means behind it. The test beside it draws the "
+        "tables that go in and the table that comes out, and runs the study's own SQL between them.",
+        "Made from the tests by `make docs`; a change of a rule starts there.",
+    ]
+    for path in sorted((root / "tests" / "spec").glob("test_*.py"), key=_reading_order):
+        parts += _rules(path)
+    return "\n\n".join(parts) + "\n"
+
+
+def _reading_order(path: Path) -> tuple[int, str]:
+    name = path.stem.removeprefix("test_")
+    return MODULES.index(name) if name in MODULES else len(MODULES), name
+
+
+def _rules(path: Path) -> Iterator[str]:
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    question, _, notes = (ast.get_docstring(module) or path.stem).partition("\n\n")
+    yield f"## [{_one_line(question)}]({path.name})"
+    if notes:
+        yield _one_line(notes)
+    tests = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    yield "\n".join(
+        f"* **{sentence(test.name)}** {_one_line(ast.get_docstring(test) or '')}".rstrip() for test in tests
+    )
+
+
+def sentence(name: str) -> str:
+    """A test's name as it would be said: `test_a_person_enters_once` is `A person enters once.`"""
+    words = name.removeprefix("test_").replace("_", " ")
+    words = re.sub(r"(\w) s\b", r"\1's", words)
+    for plain, proper in PROPER.items():
+        words = re.sub(rf"\b{plain}\b", proper, words)
+    return words[0].upper() + words[1:] + "."
+
+
+def config_readme(root: Path = ROOT) -> str:
+    """What the files of `config/` are, and every field of the protocol and of the two tables of facts.
+
+    Raises:
+        SystemExit: the folder holds a file that nothing is said about, or lacks one that is described.
+    """
+    present = {
+        path.name for path in (root / "config").iterdir() if path.name[0] not in "._" and path.name != "README.md"
+    }
+    if present != set(CONFIG_FILES):
+        raise SystemExit(
+            f"tests/docs.py describes other files of config/: {', '.join(sorted(present ^ set(CONFIG_FILES)))}"
+        )
+    parts = [
+        "# Settings and facts of the study",
+        "Made from the models of `cohort/` by `make docs`; the files themselves are edited by hand.",
+        _table(["file", "what it is"], [[f"[{name}]({name})", said] for name, said in CONFIG_FILES.items()]),
+        "## The protocol",
+        "A protocol is a TOML file with these sections and keys. A key that is left out has its default, which is the "
+        "primary protocol; a key that is not listed here is an error. For one run, `tspo run --set lag_days=0` changes "
+        "a value, and `--set study_end=none` takes it away. A *name* is lower case, with digits and underscores.",
+    ]
+    for section, field in Protocol.model_fields.items():
+        parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
+    for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity}.items():
+        parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _field_table(model: Any, with_defaults: bool) -> str:
+    assert issubclass(model, BaseModel)
+    fields = model.model_json_schema()["properties"]
+    rows = [
+        [
+            f"`{name}`",
+            kind(field),
+            *([_default(field)] if with_defaults else []),
+            bounds(field),
+            field.get("description", ""),
+        ]
+        for name, field in fields.items()
+    ]
+    return _table(["key", "type", *(["default"] if with_defaults else []), "bounds", "what it says"], rows)
+
+
+def kind(field: dict[str, Any]) -> str:
+    """The type of a field, from its JSON schema, in words."""
+    if "anyOf" in field:
+        return " or ".join(kind(option) for option in field["anyOf"])
+    if "enum" in field:
+        return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
+    if field["type"] == "array":
+        return f"list of {kind(field['items']).replace('one of', 'any of')}"
+    if field["type"] == "string":
+        return "date" if field.get("format") == "date" else "name" if field.get("pattern") == NAME else "text"
+    return {"integer": "whole number", "number": "number", "boolean": "true or false", "null": "none"}[field["type"]]
+
+
+def bounds(field: dict[str, Any]) -> str:
+    """The limits of a field, from its JSON schema, in words; empty when it has none."""
+    if "anyOf" in field:
+        return ", ".join(filter(None, map(bounds, field["anyOf"])))
+    limits = [f"{sign} {field[key]}" for key, sign in SIGNS.items() if key in field]
+    limits += [f"like `{field['pattern']}`"] if field.get("pattern", NAME) != NAME else []
+    limits += ["not empty"] if field.get("minItems") == 1 or field.get("minLength") == 1 else []
+    each = bounds(field["items"]) if "items" in field else ""
+    return ", ".join([*limits, *([f"each {each}"] if each else [])])
+
+
+def _default(field: dict[str, Any]) -> str:
+    return "none" if field["default"] is None else f"`{json.dumps(field['default'])}`"
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [list(names), ["---"] * len(names), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {"tests/spec/README.md": spec_readme, "config/README.md": config_readme}
+
+
+def stale(root: Path = ROOT) -> list[str]:
+    """The documents under `root` that do not say what the code says, or are not there."""
+    paths = {name: root / name for name in DOCUMENTS}
+    return [
+        name
+        for name, path in paths.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != DOCUMENTS[name]()
+    ]
+
+
+def write(root: Path = ROOT) -> None:
+    """Write every document under `root`."""
+    for name, text in DOCUMENTS.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text(), encoding="utf-8")
+
+
+def main(arguments: Sequence[str], root: Path = ROOT) -> int:
+    """Write the documents, or with `--check` say which are stale; the exit code."""
+    if list(arguments) != ["--check"]:
+        write(root)
+        return 0
+    found = stale(root)
+    for name in found:
+        print(f"{name} is stale: run `make docs`.", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
