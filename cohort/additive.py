@@ -78,49 +78,41 @@ def to_hide(
         unknown: what is never shown (such as the persons who are *not* exposed), or is hidden elsewhere already.
         shared: what among `unknown` other tables tell about too.
     """
-    hidden = {key for key in order if is_small(counts[key], threshold)}
-    reader = _Reader(counts, sums, threshold, shared or Shared())
-    unknown = set(unknown) - reader.nothing(set(unknown) | hidden)
-    if not reader.learns_too_much(unknown | hidden):
-        return hidden
+    small = {key for key in order if is_small(counts[key], threshold)}
     large = [key for key in order if counts[key] >= threshold]
-    hidden |= set(large)
+    unknown = {*unknown, *small} - _nothing(counts, sums, {*unknown, *small})
+    reader = _Reader(counts, sums, threshold, shared or Shared(), sorted({*unknown, *large}))
+    free, hidden = _directions(sums, reader.keys), set(large)
     for key in large:
-        if not reader.learns_too_much((unknown | hidden) - {key}):
+        less_free = _shown(free, reader.keys.index(key))
+        if not reader.learns_too_much(less_free):
+            free = less_free
             hidden.remove(key)
-    return hidden
+    return small | hidden
 
 
 def freedom(sums: Sequence[Sum], hidden: Collection[Key]) -> int:
     """In how many independent directions hidden counts can move without changing anything that is shown."""
-    return int(_directions(sums, sorted(hidden)).shape[1])
+    return int(np.linalg.matrix_rank(_directions(sums, sorted(hidden)))) if hidden else 0
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Somebody who adds and subtracts."""
+    """Somebody who adds and subtracts; `keys` are the counts that may be hidden from them."""
 
     counts: Mapping[Key, int]
     sums: Sequence[Sum]
     threshold: int
     shared: Shared
+    keys: Sequence[Key]
 
-    def nothing(self, unknown: set[Key]) -> set[Key]:
-        """What is known to be zero, because it is part of a zero that is shown; zeros stay shown."""
-        zeros = {key for key, count in self.counts.items() if not count and key not in unknown}
-        while True:
-            parts = {part for line in self.sums if line.total in zeros for part in line.parts}
-            if parts <= zeros:
-                return zeros
-            zeros |= parts
-
-    def learns_too_much(self, unknown: set[Key]) -> bool:
+    def learns_too_much(self, free: Floats) -> bool:
         """Whether a small count, or a small sum within a line, follows; or anything new about what is shared."""
-        keys = sorted(unknown)
-        row = dict(zip(keys, _directions(self.sums, keys), strict=True))
-        if self.shared.keys and np.linalg.matrix_rank([row[k] for k in sorted(self.shared.keys)]) < self.shared.freedom:
+        row = dict(zip(self.keys, free, strict=True))
+        shared = [row[key] for key in sorted(self.shared.keys)]
+        if shared and np.linalg.matrix_rank(shared, tol=_SAME) < self.shared.freedom:
             return True
-        small = {key for key in keys if is_small(self.counts[key], self.threshold)}
+        small = {key for key in self.keys if is_small(self.counts[key], self.threshold)}
         if any(_is_fixed(row[key]) for key in small):
             return True
         return any(
@@ -131,8 +123,20 @@ class _Reader:
         )
 
 
+def _nothing(counts: Mapping[Key, int], sums: Sequence[Sum], unknown: Collection[Key]) -> set[Key]:
+    """What is known to be zero: shown zeros, the parts of a zero, and what has no other parts than zeros."""
+    zero = {key for key, count in counts.items() if not count}
+    known = zero - {*unknown}
+    while True:
+        found = {part for line in sums if line.total in known for part in line.parts}
+        found |= {line.total for line in sums if known.issuperset(line.parts)}
+        if found & zero <= known:
+            return known
+        known |= found & zero
+
+
 def _directions(sums: Sequence[Sum], keys: Sequence[Key]) -> Floats:
-    """(keys, directions): an orthonormal basis of the changes of hidden counts that leave all sums as they are."""
+    """(keys, directions): the changes of hidden counts that leave all that is shown as it is."""
     index = {key: i for i, key in enumerate(keys)}
     rows = np.zeros((len(sums), len(keys)))
     for number, line in enumerate(sums):
@@ -141,6 +145,13 @@ def _directions(sums: Sequence[Sum], keys: Sequence[Key]) -> Floats:
                 rows[number, index[key]] += sign
     rows = rows[np.abs(rows).any(axis=1)]
     return np.asarray(null_space(rows)) if len(rows) else np.eye(len(keys))
+
+
+def _shown(free: Floats, index: int) -> Floats:
+    """The directions that are left when one of the counts is shown: those in which it does not move."""
+    row = free[index]
+    length = float(row @ row)
+    return free if length < _SAME**2 else free - np.outer(free @ row, row / length)
 
 
 def _is_fixed(row: Floats) -> bool:

@@ -157,7 +157,12 @@ class _System:
         self.complement(either, binder, only_non_binder)
         self.complement(either, non_binder, only_binder)
         self.complement(binder, only_binder, both)
-        self.sums.append(Sum(non_binder, (only_non_binder, both)))
+        neither = ("unexposed", CONTRAST, stratum)
+        self.sums += [
+            Sum(non_binder, (only_non_binder, both)),
+            Sum(("unexposed", *binder), (only_non_binder, neither)),
+            Sum(("unexposed", *non_binder), (only_binder, neither)),
+        ]
 
     def add_categories(self, exposure: str, table: Categories) -> None:
         """The categories of an exposure add up to the totals of the strata."""
@@ -178,8 +183,16 @@ class _System:
         without, above = ("unknown dose, 0", exposure, stratum), ("unknown dose, above 0", exposure, stratum)
         self.complement(reference, ("unexposed", exposure, stratum), without)
         self.counts[above] = self.counts[unknown_dose] - self.counts[without] - self.counts.get(own, 0)
-        self.sums.append(Sum(unknown_dose, (without, above, *([own] if own in self.counts else ()))))
-        self.unknown.add(above)
+        with_dose = tuple(
+            k for k in self.counts if k[:2] == (exposure, stratum) and len(k) == 3 and k not in (reference, own)
+        )
+        self.counts["above 0", exposure, stratum] = sum(self.counts[key] for key in with_dose)
+        self.unknown |= {above, ("above 0", exposure, stratum)}
+        self.sums += [
+            Sum(unknown_dose, (without, above, *([own] if own in self.counts else ()))),
+            Sum(("above 0", exposure, stratum), with_dose),
+            Sum(("above 0", exposure, stratum), ((exposure, stratum), above)),
+        ]
         if not any(self.counts.get(key) for key in other):
             self.unknown -= {without, above}
 
