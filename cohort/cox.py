@@ -23,8 +23,8 @@ from cohort.risk_sets import Floats, RiskSets
 Ties = Literal["efron", "breslow"]
 _TOLERANCE = 1e-11
 _MAX_ITERATIONS = 50
-_UNSETTLED = 1e-4
-_NO_INFORMATION = 1e-7
+_NO_INFORMATION = 1e-4
+_FARTHEST = 5.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,10 @@ class _Derivatives:
     score: Floats
     information: Floats
 
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite([self.log_likelihood, self.score.sum(), self.information.sum()]).all())
+
 
 def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:
     """Maximise the partial likelihood.
@@ -89,26 +93,19 @@ def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:
     if sets.n_events == 0:
         raise ValueError("there are no events")
     sets, reasons = _estimable(sets, ties)
-    ties_of = _Ties(sets, ties)
-    params = np.zeros(len(sets.columns))
-    now = _derivatives(sets, ties_of, params)
-    null = now
-    iterations, is_done = 0, not len(params)
-    while not is_done:
-        if iterations == _MAX_ITERATIONS:
-            raise ValueError(f"the likelihood of {', '.join(sets.columns)} has no maximum: a hazard ratio is unbounded")
-        step = _inverse(now.information) @ now.score
-        params, now, is_done = _step(sets, ties_of, params, now, step)
-        iterations += 1
-    bounded = _bounded(sets, params, now, null, reasons)
+    found = _maximise(sets, _Ties(sets, ties))
+    for column, is_free, value in zip(sets.columns, found.free, found.params, strict=True):
+        if not is_free:
+            side = "only events" if value > 0 else "no events"
+            reasons[column] = f"{column} separates: among those at risk with it there are {side} to compare"
     return CoxFit(
-        tuple(column for column, keep in zip(sets.columns, bounded, strict=True) if keep),
-        params[bounded],
-        _inverse(now.information[np.ix_(bounded, bounded)]),
-        now.log_likelihood,
-        null.log_likelihood,
+        tuple(column for column, is_free in zip(sets.columns, found.free, strict=True) if is_free),
+        found.params[found.free],
+        _inverse(found.at.information[np.ix_(found.free, found.free)]),
+        found.at.log_likelihood,
+        found.null.log_likelihood,
         sets.n_events,
-        iterations,
+        found.iterations,
         reasons,
     )
 
@@ -160,14 +157,53 @@ def _derivatives(sets: RiskSets, ties: _Ties, params: Floats) -> _Derivatives:
     )
 
 
+@dataclass(frozen=True)
+class _Maximum:
+    """Where Newton's method ended; `free` is False for the columns whose estimate runs off without bound."""
+
+    params: Floats
+    at: _Derivatives
+    null: _Derivatives
+    free: npt.NDArray[np.bool_]
+    iterations: int
+
+
+def _maximise(sets: RiskSets, ties: _Ties) -> _Maximum:
+    """Newton's method; a column whose information has gone is held where it is, and the others go on.
+
+    Under separation a coefficient grows for ever while the likelihood hardly moves. Held at an information of 1e-4 of
+    what it was, it leaves the others near their limit; farther on, sums of weights would lose the digits of the rest.
+    """
+    params = np.zeros(len(sets.columns))
+    null = now = _derivatives(sets, ties, params)
+    free = np.ones(len(params), bool)
+    for iteration in range(_MAX_ITERATIONS):
+        if not free.any():
+            return _Maximum(params, now, null, free, iteration)
+        step = np.zeros(len(params))
+        step[free] = _inverse(now.information[np.ix_(free, free)]) @ now.score[free]
+        params, now, is_done = _step(sets, ties, params, now, step)
+        gone = free & (np.diag(now.information) <= _NO_INFORMATION * np.diag(null.information))
+        free &= ~gone
+        if is_done and not gone.any():
+            return _Maximum(params, now, null, free, iteration + 1)
+    raise ValueError(f"the likelihood of {', '.join(sets.columns)} has no maximum that could be found")
+
+
 def _step(
     sets: RiskSets, ties: _Ties, params: Floats, now: _Derivatives, step: Floats
 ) -> tuple[Floats, _Derivatives, bool]:
-    """A Newton step, halved until the likelihood does not fall; done when it hardly moves."""
+    """A Newton step, halved until the likelihood does not fall; done when it hardly moves.
+
+    No step moves a hazard by more than exp(5): farther, a first step under separation would leave all digits behind.
+    """
+    farthest = float(np.abs(sets.patterns @ step).max(initial=0.0))
+    step = step * min(1.0, _FARTHEST / farthest) if farthest > 0 else step
     for _ in range(30):
-        with np.errstate(over="ignore", invalid="ignore"):
+        # A step too far may overflow, or empty a risk set; it is then halved like one that lowers the likelihood.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             new = _derivatives(sets, ties, params + step)
-        if np.isfinite(new.log_likelihood) and new.log_likelihood >= now.log_likelihood - 1e-9:
+        if new.is_finite and new.log_likelihood >= now.log_likelihood - 1e-9:
             gain = abs(new.log_likelihood - now.log_likelihood)
             return params + step, new, gain <= _TOLERANCE * (1 + abs(new.log_likelihood))
         step = step / 2
@@ -177,31 +213,13 @@ def _step(
 def _inverse(information: Floats) -> Floats:
     """The inverse of a covariance-like matrix, scaled first: columns may differ by many orders of magnitude.
 
-    A direction without information gets zero: the caller has left such columns out, or marks them as unbounded.
+    A direction without information gets zero; the caller has left such columns out.
     """
     if not len(information):
         return np.zeros((0, 0))
     scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
     inverse: Floats = linalg.pinvh(information * scale * scale[:, None]) * scale * scale[:, None]
     return inverse
-
-
-def _bounded(
-    sets: RiskSets, params: Floats, now: _Derivatives, null: _Derivatives, reasons: dict[str, str]
-) -> npt.NDArray[np.bool_]:
-    """True for the columns whose estimate has settled; the others run off while the likelihood no longer moves.
-
-    At a true maximum the next Newton step is nothing beside the estimate, and there is information left; under
-    separation the step stays about one until the information is gone.
-    """
-    step = np.abs(_inverse(now.information) @ now.score)
-    informed = np.diag(now.information) > _NO_INFORMATION * np.diag(null.information)
-    bounded: npt.NDArray[np.bool_] = informed & (step <= _UNSETTLED * np.maximum(1.0, np.abs(params)))
-    for column, keep, value in zip(sets.columns, bounded, params, strict=True):
-        if not keep:
-            side = "only events" if value > 0 else "no events"
-            reasons[column] = f"{column} separates: among those at risk with it there are {side} to compare"
-    return bounded
 
 
 def _estimable(sets: RiskSets, ties: Ties) -> tuple[RiskSets, dict[str, str]]:
