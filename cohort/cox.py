@@ -23,7 +23,8 @@ from cohort.risk_sets import Floats, RiskSets
 Ties = Literal["efron", "breslow"]
 _TOLERANCE = 1e-11
 _MAX_ITERATIONS = 50
-_NO_INFORMATION = 1e-4
+_NO_INFORMATION = 1e-7
+_LITTLE_INFORMATION = 1e-4
 _FARTHEST = 5.0
 
 
@@ -46,6 +47,7 @@ class CoxFit:
         covariance: (p, p) inverse observed information.
         log_likelihood: log partial likelihood at `params`; `log_likelihood_null` at zero.
         not_estimable: column -> why, for the columns asked for and left out.
+        n_unbounded: how many of those have an estimate without bound (no events, or only events).
     """
 
     columns: tuple[str, ...]
@@ -56,6 +58,12 @@ class CoxFit:
     n_events: int
     iterations: int
     not_estimable: Mapping[str, str] = field(default_factory=dict)
+    n_unbounded: int = 0
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Coefficients over which the likelihood was maximised, those without bound included."""
+        return len(self.columns) + self.n_unbounded
 
     def contrast(self, weights: Mapping[str, float]) -> Contrast | None:
         """The combination sum(weight x coefficient) from this one fit; None when a column was not estimated."""
@@ -92,7 +100,8 @@ def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:
     """
     if sets.n_events == 0:
         raise ValueError("there are no events")
-    sets, reasons = _estimable(sets, ties)
+    null = _derivatives(sets, _Ties(sets, ties), np.zeros(len(sets.columns))).log_likelihood
+    sets, reasons, n_without_events = _estimable(sets, ties)
     found = _maximise(sets, _Ties(sets, ties))
     for column, is_free, value in zip(sets.columns, found.free, found.params, strict=True):
         if not is_free:
@@ -103,17 +112,18 @@ def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:
         found.params[found.free],
         _inverse(found.at.information[np.ix_(found.free, found.free)]),
         found.at.log_likelihood,
-        found.null.log_likelihood,
+        null,
         sets.n_events,
         found.iterations,
         reasons,
+        n_without_events + int((~found.free).sum()),
     )
 
 
 def likelihood_ratio_test(larger: CoxFit, smaller: CoxFit) -> tuple[float, int, float]:
     """Statistic, degrees of freedom and p of two nested fits to the same risk sets."""
     statistic = max(0.0, 2 * (larger.log_likelihood - smaller.log_likelihood))
-    df = len(larger.columns) - len(smaller.columns)
+    df = larger.degrees_of_freedom - smaller.degrees_of_freedom
     return statistic, df, float(stats.chi2.sf(statistic, df)) if df > 0 else float("nan")
 
 
@@ -163,7 +173,6 @@ class _Maximum:
 
     params: Floats
     at: _Derivatives
-    null: _Derivatives
     free: npt.NDArray[np.bool_]
     iterations: int
 
@@ -171,23 +180,36 @@ class _Maximum:
 def _maximise(sets: RiskSets, ties: _Ties) -> _Maximum:
     """Newton's method; a column whose information has gone is held where it is, and the others go on.
 
-    Under separation a coefficient grows for ever while the likelihood hardly moves. Held at an information of 1e-4 of
-    what it was, it leaves the others near their limit; farther on, sums of weights would lose the digits of the rest.
+    Under separation a coefficient grows for ever while the likelihood hardly moves. Held when its information has gone,
+    it leaves the others at their limit; farther on, sums of weights would lose the digits of the rest.
     """
     params = np.zeros(len(sets.columns))
     null = now = _derivatives(sets, ties, params)
     free = np.ones(len(params), bool)
     for iteration in range(_MAX_ITERATIONS):
         if not free.any():
-            return _Maximum(params, now, null, free, iteration)
+            return _Maximum(params, now, free, iteration)
         step = np.zeros(len(params))
         step[free] = _inverse(now.information[np.ix_(free, free)]) @ now.score[free]
+        before = now
         params, now, is_done = _step(sets, ties, params, now, step)
-        gone = free & (np.diag(now.information) <= _NO_INFORMATION * np.diag(null.information))
+        gone = free & _is_gone(now, before, null)
         free &= ~gone
         if is_done and not gone.any():
-            return _Maximum(params, now, null, free, iteration + 1)
+            return _Maximum(params, now, free, iteration + 1)
     raise ValueError(f"the likelihood of {', '.join(sets.columns)} has no maximum that could be found")
+
+
+def _is_gone(now: _Derivatives, before: _Derivatives, null: _Derivatives) -> npt.NDArray[np.bool_]:
+    """Columns without information: 1e-7 of what they began with; or little, of which the rest is rounding.
+
+    A coefficient that runs off by one each step loses more than half of its information each time, until what is left
+    are the last digits of far larger numbers, which do not shrink.
+    """
+    left = np.diag(now.information) / np.diag(null.information)
+    shrinks = np.diag(now.information) <= 0.6 * np.diag(before.information)
+    gone: npt.NDArray[np.bool_] = (left <= _NO_INFORMATION) | ((left <= _LITTLE_INFORMATION) & ~shrinks)
+    return gone
 
 
 def _step(
@@ -222,8 +244,8 @@ def _inverse(information: Floats) -> Floats:
     return inverse
 
 
-def _estimable(sets: RiskSets, ties: Ties) -> tuple[RiskSets, dict[str, str]]:
-    """Leave out what cannot be estimated, with the reason for each column."""
+def _estimable(sets: RiskSets, ties: Ties) -> tuple[RiskSets, dict[str, str], int]:
+    """Leave out what cannot be estimated: the rest, the reason for each column, and how many have no events."""
     reasons: dict[str, str] = {}
     observed = np.asarray(sets.events.sum(axis=0)).ravel()
     without = np.zeros(len(sets.patterns), bool)
@@ -232,9 +254,10 @@ def _estimable(sets: RiskSets, ties: Ties) -> tuple[RiskSets, dict[str, str]]:
         if (values >= 0).all() and (values > 0).any() and not observed[values > 0].any():
             reasons[column] = f"no events with {column}"
             without |= values > 0
+    n_without_events = len(reasons)
     kept = sets.keep([c for c in sets.columns if c not in reasons], without)
     reasons |= _dependent(kept, ties)
-    return kept.keep([c for c in kept.columns if c not in reasons]), reasons
+    return kept.keep([c for c in kept.columns if c not in reasons]), reasons, n_without_events
 
 
 def _dependent(sets: RiskSets, ties: Ties) -> dict[str, str]:

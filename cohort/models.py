@@ -178,7 +178,7 @@ def _heterogeneity(setting: _Setting, fitted: _Fitted, bands: Mapping[str, Mappi
         free = [c for columns in bands.values() for e, c in columns.items() if e not in tested]
         kept = {c: [c] for c in (*free, *setting.protocol.model.covariates)}
         smaller = _fit_sets(setting, fitted.sets.summed({**equal, **kept})).fit
-        if smaller is not None and len(fitted.fit.columns) > len(smaller.columns):
+        if smaller is not None and fitted.fit.degrees_of_freedom > smaller.degrees_of_freedom:
             label = tested[0] if len(tested) == 1 else "all classes"
             tests.append(_heterogeneity_row(setting, label, likelihood_ratio_test(fitted.fit, smaller)))
     return tests

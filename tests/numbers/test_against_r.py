@@ -1,7 +1,8 @@
 """Our estimators against R's `survival`, number by number.
 
-The values in r_values.json travel with the tests. R's own output files, in full precision, are read where they lie
-beside the checkout, to 1e-8 relative. R stops when its log-likelihood moves by less than 1e-9 of itself, so one of
+The values of the JSON files travel with the tests, each with the call that gave it; their data come with lifelines.
+R's own output on other data is read where it lies beside the checkout. All of it is held to 1e-8 relative, or to the
+last printed digit. R stops when its log-likelihood moves by less than 1e-9 of itself, so one of
 its models (`mgus2_death`) is a Newton step of 3e-8 away from its maximum; ours is 1e-13 away. There the tolerance is
 1e-6, and a test shows that the difference is R's.
 """
@@ -16,12 +17,15 @@ import polars as pl
 import pytest
 from lifelines.datasets import load_rossi, load_stanford_heart_transplants
 
-from cohort.competing import aalen_johansen
-from cohort.cox import CoxFit, Ties, fit_cox, minimum_detectable_hazard_ratio
+from cohort.competing import CumulativeIncidence, aalen_johansen
+from cohort.cox import CoxFit, Ties, fit_cox, likelihood_ratio_test, minimum_detectable_hazard_ratio
 from cohort.risk_sets import risk_sets
 from tests.conftest import SHARED
 
-R = json.loads((Path(__file__).parent / "r_values.json").read_text())
+HERE = Path(__file__).parent
+R = json.loads((HERE / "r_values.json").read_text())
+HEART = json.loads((HERE / "cox_heart.json").read_text())["models"]
+ROSSI = json.loads((HERE / "cox_rossi.json").read_text())
 PRINTED = 1e-9
 FULL = 1e-8
 TOLERANCE = {"mgus2_death": 1e-6}
@@ -54,6 +58,77 @@ def test_rossi_with_heavy_ties() -> None:
     assert fit.log_likelihood == pytest.approx(wanted["log_likelihood"], abs=1e-7)
 
 
+@pytest.mark.parametrize("name", list(HEART))
+def test_every_digit_of_r_on_heart(name: str) -> None:
+    """Delayed entry, a covariate that changes, strata, interactions; Efron's and Breslow's ties."""
+    wanted = HEART[name]
+    strata = ["surgery"] if "strata(" in wanted["call"] else []
+    products = [
+        (pl.col(a) * pl.col(b)).alias(f"{a}:{b}")
+        for a, b in (("age", "transplant"), ("surgery", "transplant"), ("age", "surgery"))
+    ]
+    # R names the slope of age in the second stratum after the stratum.
+    columns = [term.replace("strata(surgery)surgery=1", "surgery") for term in wanted["terms"]]
+    sets = risk_sets(heart().with_columns(products), columns, strata, "start", "stop")
+    fit = fit_cox(sets, wanted["ties"])
+    assert fit.columns == tuple(columns)
+    assert fit.n_events == wanted["events"]
+    assert fit.params == pytest.approx(wanted["coef"], rel=FULL)
+    assert fit.covariance == pytest.approx(np.array(wanted["vcov"]), rel=FULL)
+    assert fit.log_likelihood == pytest.approx(wanted["loglik"], rel=FULL)
+    assert fit.log_likelihood_null == pytest.approx(wanted["loglik_null"], rel=FULL)
+
+
+def fit_rossi(columns: list[str], strata: Sequence[str] = ()) -> CoxFit:
+    frame = rossi().with_columns(*spline_of_age(), (pl.col("fin") * pl.col("age")).alias("fin:age"))
+    return fit_cox(risk_sets(frame, columns, strata, "start", "stop", "arrest"))
+
+
+def spline_of_age() -> list[pl.Expr]:
+    """Harrell's restricted cubic spline beyond its linear term, from its definition."""
+    *inner, last_but_one, last = ROSSI["spline"]["knots"]
+
+    def cube(knot: float) -> pl.Expr:
+        return (pl.col("age") - knot).clip(0) ** 3
+
+    return [
+        (
+            cube(knot)
+            - cube(last_but_one) * (last - knot) / (last - last_but_one)
+            + cube(last) * (last_but_one - knot) / (last - last_but_one)
+        )
+        .truediv((last - inner[0]) ** 2)
+        .alias(f"B{i + 1}")
+        for i, knot in enumerate(inner)
+    ]
+
+
+def test_rossi_with_strata() -> None:
+    fit = fit_rossi(["fin", "age", "race", "mar", "paro", "prio"], ["wexp"])
+    # R's figures are printed to seven decimals.
+    assert dict(zip(fit.columns[:2], fit.params, strict=False)) == pytest.approx(ROSSI["strata"]["coef"], abs=5e-8)
+
+
+def test_rossi_with_a_spline_of_age_and_the_test_that_it_is_not_needed() -> None:
+    wanted = ROSSI["spline"]
+    curved, straight = fit_rossi(["fin", "age", "B1", "B2"]), fit_rossi(["fin", "age"])
+    # Eight or nine digits of R are printed.
+    assert dict(zip(curved.columns, curved.params, strict=True)) == pytest.approx(wanted["coef"], rel=2e-8)
+    statistic, df, p_value = likelihood_ratio_test(curved, straight)
+    assert statistic == pytest.approx(wanted["likelihood_ratio"], abs=5e-10)
+    # With two degrees of freedom the upper tail is exp(-x/2).
+    assert (df, p_value) == (2, pytest.approx(np.exp(-statistic / 2), rel=1e-12))
+
+
+def test_likelihood_ratio_tests_of_interactions() -> None:
+    statistic, df, _ = likelihood_ratio_test(fit_rossi(["fin", "age", "fin:age"]), fit_rossi(["fin", "age"]))
+    assert (statistic, df) == (pytest.approx(ROSSI["interaction"]["likelihood_ratio"], abs=5e-10), 1)
+    product = (pl.col("age") * pl.col("transplant")).alias("product")
+    sets = risk_sets(heart().with_columns(product), ["age", "transplant", "product"], (), "start", "stop")
+    statistic, df, _ = likelihood_ratio_test(fit_cox(sets), fit_cox(sets.keep(["age", "transplant"])))
+    assert (statistic, df) == (pytest.approx(ROSSI["interaction_heart"]["likelihood_ratio"], abs=5e-10), 1)
+
+
 def shared_table(name: str) -> pl.DataFrame:
     path = SHARED / "reference" / "survival" / name
     if not path.exists():
@@ -66,30 +141,11 @@ def mgus2() -> pl.DataFrame:
     return frame.with_columns(pcm=(pl.col("estat") == 1).cast(pl.Int8), dead=(pl.col("estat") == 2).cast(pl.Int8))
 
 
-def heart_rows() -> pl.DataFrame:
-    frame = shared_table("in_heart.csv")
-    return frame.with_columns(
-        (pl.col("age") * pl.col("transplant")).alias("age:transplant"),
-        (pl.col("surgery") * pl.col("transplant")).alias("surgery:transplant"),
-        (pl.col("age") * pl.col("surgery")).alias("age:strata"),
-    )
-
-
 def veteran() -> pl.DataFrame:
     return shared_table("in_veteran.csv").with_columns(start=pl.lit(0))
 
 
 MODELS: dict[str, Any] = {
-    "heart_main": (heart_rows, ["age", "year", "surgery", "transplant"], [], "stop", "event"),
-    "heart_strata": (heart_rows, ["age", "year", "transplant"], ["surgery"], "stop", "event"),
-    "heart_strata_x": (heart_rows, ["year", "transplant", "age", "age:strata"], ["surgery"], "stop", "event"),
-    "heart_interact": (
-        heart_rows,
-        ["age", "surgery", "transplant", "age:transplant", "surgery:transplant"],
-        [],
-        "stop",
-        "event",
-    ),
     "veteran": (veteran, ["trt", "karno", "age", "prior"], [], "time", "status"),
     "veteran_strata": (veteran, ["trt", "karno", "age"], ["celltype"], "time", "status"),
     "mgus2_csh_pcm": (mgus2, ["age", "sexM"], [], "etime", "pcm"),
@@ -111,7 +167,7 @@ def test_coefficients_errors_covariance_and_likelihood_of_every_model(name: str,
     coefs = shared_table("out_coxph_coefs.csv").filter(pl.col("model") == model)
     stats = shared_table("out_coxph_stats.csv").filter(pl.col("model") == model).row(0, named=True)
     vcov = shared_table("out_coxph_vcov.csv").filter(pl.col("model") == model)
-    order = _order(coefs.get_column("term").to_list(), fit.columns)
+    order = [fit.columns.index(term) for term in coefs.get_column("term")]
     rel = TOLERANCE.get(name, FULL)
     assert fit.params[order] == pytest.approx(coefs.get_column("coef").to_list(), rel=rel)
     errors = np.sqrt(np.diag(fit.covariance))[order]
@@ -129,23 +185,49 @@ def test_where_r_stops_early_our_likelihood_is_the_higher_one(ties: Ties) -> Non
     assert fitted("mgus2_death", ties).log_likelihood > stats["loglik"]
 
 
-def _order(terms: Sequence[str], columns: Sequence[str]) -> list[int]:
-    """Place of each of R's terms among our columns; the only term with `strata(` is the interaction."""
-    names = ["age:strata" if "strata(" in term else term for term in terms]
-    return [list(columns).index(name) for name in names]
+CURVES = [("mgus2_cr_overall", None), ("mgus2_cr_by_sex", "F"), ("mgus2_cr_by_sex", "M")]
 
 
-def test_cumulative_incidence_of_mgus2_by_sex() -> None:
+def at_times(ours: CumulativeIncidence, values: np.ndarray, times: pl.Series) -> np.ndarray:
+    """A step function that starts at 0, read at some times."""
+    at = np.searchsorted(ours.time, times.to_numpy(), side="right") - 1
+    return np.where(at < 0, 0.0, values[np.maximum(at, 0)])
+
+
+@pytest.mark.parametrize(("curve", "sex"), CURVES)
+def test_cumulative_incidence_of_mgus2(curve: str, sex: str | None) -> None:
     """Monthly time, so nearly every time has ties; a jittering estimator fails here."""
-    curves = shared_table("out_aj_curves.csv").filter(pl.col("curve") == "mgus2_cr_by_sex")
-    for sex in ("F", "M"):
-        rows = mgus2().filter(pl.col("sex") == sex)
+    theirs = shared_table("out_aj_curves.csv").filter(pl.col("curve") == curve)
+    rows = mgus2()
+    if sex:
+        theirs, rows = theirs.filter(pl.col("strata") == f"sex={sex}"), rows.filter(pl.col("sex") == sex)
+    ours = aalen_johansen(rows, start="start", stop="etime", event="pcm", death="dead")
+    for state, values in (("pcm", ours.dementia), ("death", ours.death)):
+        points = theirs.filter(pl.col("state") == state)
+        assert at_times(ours, values, points["time"]) == pytest.approx(points["pstate"].to_list(), rel=1e-10, abs=1e-14)
+
+
+def test_cumulative_incidence_at_four_times() -> None:
+    for sex, *rest in shared_table("out_aj_mgus2_at_times.csv").select("strata", "time", "pcm", "death").iter_rows():
+        rows = mgus2().filter(pl.col("sex") == sex.removeprefix("sex="))
         ours = aalen_johansen(rows, start="start", stop="etime", event="pcm", death="dead")
-        for state, values in (("pcm", ours.dementia), ("death", ours.death)):
-            theirs = curves.filter(pl.col("strata") == f"sex={sex}", pl.col("state") == state)
-            at = np.searchsorted(ours.time, theirs.get_column("time").to_numpy(), side="right") - 1
-            read = np.where(at < 0, 0.0, values[np.maximum(at, 0)])
-            assert read == pytest.approx(theirs.get_column("pstate").to_list(), rel=1e-10, abs=1e-14)
+        time = pl.Series([rest[0]])
+        found = [at_times(ours, values, time)[0] for values in (ours.dementia, ours.death)]
+        assert found == pytest.approx(rest[1:], rel=1e-10)
+
+
+def test_survival_with_delayed_entry_on_the_age_axis() -> None:
+    """Age in months from 60 on. R's start.time keeps an event at that very time, so ours starts just before it."""
+    rows = mgus2().with_columns(entry=pl.col("age") * 12, exit=pl.col("age") * 12 + pl.col("futime"), none=pl.lit(0))
+    curves = shared_table("out_km_curves.csv").filter(pl.col("curve") == "mgus2_left_trunc_age_by_sex")
+    for sex in ("F", "M"):
+        theirs = curves.filter(pl.col("strata") == f"sex={sex}")
+        ours = aalen_johansen(rows.filter(pl.col("sex") == sex), 720 - 0.5, "entry", "exit", "death", "none")
+        survival = 1 - at_times(ours, ours.dementia, theirs["time"])
+        assert survival == pytest.approx(theirs["surv"].to_list(), rel=1e-10)
+        at_risk = dict(zip(ours.time.tolist(), ours.at_risk.tolist(), strict=True))
+        events = theirs.filter(pl.col("n_event") > 0)
+        assert [at_risk[t] for t in events["time"]] == events["n_risk"].to_list()
 
 
 def test_the_closed_form_of_three_persons() -> None:

@@ -34,6 +34,7 @@ def test_columns_without_bound_are_named_and_the_others_stay(seed: int, ties: st
     assert "only events" in fit.not_estimable["always"]
     assert fit.not_estimable["never"] == "no events with never"
     assert fit.columns == ("x",)
-    # The limit (a coefficient held at 1e-4 of its information leaves a difference of that order): who has `never` leaves the risk sets, and who has `always` is compared with others of them alone.
+    # The limit: who has `never` leaves the risk sets, and who has `always` is compared with others of them alone. A
+    # coefficient held at 1e-4 of its information leaves a difference of that order.
     limit = risk_sets(rows.filter(pl.col("never") == 0), ["x"], ("always",), "start", "stop")
     assert fit.params[0] == pytest.approx(fit_cox(limit, ties).params[0], abs=1e-3)  # type: ignore[arg-type]
