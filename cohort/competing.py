@@ -26,6 +26,7 @@ class CumulativeIncidence:
         events, deaths: (T,) numbers of each kind at each time.
         dementia, death: (T,) cumulative incidence of each kind.
         dementia_se, death_se: (T,) standard errors (Aalen 1978, as cmprsk's `cuminc`).
+        starts, stops: (n,) sorted starts and stops of all intervals, for the number at risk at any time.
     """
 
     time: Floats
@@ -36,6 +37,8 @@ class CumulativeIncidence:
     death: Floats
     dementia_se: Floats
     death_se: Floats
+    starts: Floats
+    stops: Floats
 
 
 def aalen_johansen(
@@ -53,7 +56,8 @@ def aalen_johansen(
     is_event = later.get_column(event).to_numpy().astype(bool)
     is_death = later.get_column(death).to_numpy().astype(bool)
     time = np.unique(stops[is_event | is_death])
-    at_risk = (np.searchsorted(starts, time) - np.searchsorted(np.sort(stops), time)).astype(float)
+    ends = np.sort(stops)
+    at_risk = (np.searchsorted(starts, time) - np.searchsorted(ends, time)).astype(float)
     events, deaths = _tally(time, stops[is_event]), _tally(time, stops[is_death])
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(1 - (events + deaths) / at_risk)
@@ -68,18 +72,25 @@ def aalen_johansen(
         death_incidence,
         _standard_error(dementia, before, at_risk, events, events + deaths),
         _standard_error(death_incidence, before, at_risk, deaths, events + deaths),
+        starts,
+        ends,
     )
 
 
 def at_ages(curve: CumulativeIncidence, ages_years: Floats) -> pl.DataFrame:
-    """Read the curves at ages: age_years, dementia and death with standard errors, at_risk, and counts so far."""
-    index = np.searchsorted(curve.time, ages_years * DAYS_PER_YEAR, side="right") - 1
+    """Read the curves at ages.
+
+    Returns:
+        age_years, dementia and death with standard errors, at_risk (just after that age), and counts so far.
+    """
+    at = ages_years * DAYS_PER_YEAR
+    index = np.searchsorted(curve.time, at, side="right") - 1
+    at_risk = np.searchsorted(curve.starts, at, side="right") - np.searchsorted(curve.stops, at, side="right")
     is_before = index < 0
 
-    def read(values: Floats, at_start: float = 0.0) -> Floats:
-        return np.where(is_before, at_start, values[np.maximum(index, 0)]) if len(values) else np.zeros(len(index))
+    def read(values: Floats) -> Floats:
+        return np.where(is_before, 0.0, values[np.maximum(index, 0)]) if len(values) else np.zeros(len(index))
 
-    first = float(curve.at_risk[0]) if len(curve.at_risk) else 0.0
     return pl.DataFrame(
         {
             "age_years": ages_years,
@@ -87,7 +98,7 @@ def at_ages(curve: CumulativeIncidence, ages_years: Floats) -> pl.DataFrame:
             "dementia_se": read(curve.dementia_se),
             "death": read(curve.death),
             "death_se": read(curve.death_se),
-            "at_risk": read(curve.at_risk, first),
+            "at_risk": at_risk.astype(float),
             "events": read(np.cumsum(curve.events)),
             "deaths": read(np.cumsum(curve.deaths)),
         }
@@ -99,7 +110,9 @@ def incidence_interval(estimate: Floats, error: Floats, level: float) -> tuple[F
     z = stats.norm.ppf(0.5 + level / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         width = z * error / ((1 - estimate) * np.abs(np.log1p(-estimate)))
-        return 1 - (1 - estimate) ** np.exp(-width), 1 - (1 - estimate) ** np.exp(width)
+        lower, upper = 1 - (1 - estimate) ** np.exp(-width), 1 - (1 - estimate) ** np.exp(width)
+    inside = (estimate > 0) & (estimate < 1)
+    return np.where(inside, lower, np.nan), np.where(inside, upper, np.nan)
 
 
 def _tally(time: Floats, at: Floats) -> Floats:

@@ -25,6 +25,7 @@ _TOLERANCE = 1e-11
 _MAX_ITERATIONS = 50
 _NO_INFORMATION = 1e-7
 _LITTLE_INFORMATION = 1e-4
+_UNSETTLED = 1e-4
 _FARTHEST = 5.0
 
 
@@ -96,7 +97,7 @@ def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:
     limit of the likelihood).
 
     Raises:
-        ValueError: there are no events, or the likelihood has no maximum that could be found.
+        ValueError: there are no events.
     """
     if sets.n_events == 0:
         raise ValueError("there are no events")
@@ -186,18 +187,25 @@ def _maximise(sets: RiskSets, ties: _Ties) -> _Maximum:
     params = np.zeros(len(sets.columns))
     null = now = _derivatives(sets, ties, params)
     free = np.ones(len(params), bool)
-    for iteration in range(_MAX_ITERATIONS):
-        if not free.any():
-            return _Maximum(params, now, free, iteration)
-        step = np.zeros(len(params))
-        step[free] = _inverse(now.information[np.ix_(free, free)]) @ now.score[free]
-        before = now
+    iterations = 0
+    while free.any() and iterations < _MAX_ITERATIONS:
+        iterations += 1
+        before, step = now, _newton(now, free)
         params, now, is_done = _step(sets, ties, params, now, step)
         gone = free & _is_gone(now, before, null)
         free &= ~gone
         if is_done and not gone.any():
-            return _Maximum(params, now, free, iteration + 1)
-    raise ValueError(f"the likelihood of {', '.join(sets.columns)} has no maximum that could be found")
+            break
+    # Together columns can run off that have information one by one: then the next step is still not small.
+    settled = np.abs(_newton(now, free)) <= _UNSETTLED * np.maximum(1.0, np.abs(params))
+    return _Maximum(params, now, free & settled, iterations)
+
+
+def _newton(now: _Derivatives, free: npt.NDArray[np.bool_]) -> Floats:
+    """Newton's step of the free columns; the others stay."""
+    step = np.zeros(len(free))
+    step[free] = _inverse(now.information[np.ix_(free, free)]) @ now.score[free]
+    return step
 
 
 def _is_gone(now: _Derivatives, before: _Derivatives, null: _Derivatives) -> npt.NDArray[np.bool_]:

@@ -55,7 +55,7 @@ def _group_curves(frame: pl.DataFrame, group: str, protocol: Protocol) -> pl.Dat
     threshold = protocol.disclosure.min_cell_count
     curve = aalen_johansen(frame, from_time=start * 365.25)
     points = at_ages(curve, np.arange(start, _OLDEST + 1, dtype=float))
-    both = (points.get_column("events") + points.get_column("deaths")).cast(pl.Int64).to_list()
+    both = [(int(e), int(d)) for e, d in points.select("events", "deaths").iter_rows()]
     at_risk = points.get_column("at_risk").cast(pl.Int64).to_list()
     shown = points.filter(pl.Series(releasable_steps(both, at_risk, threshold)))
     if shown.height < 2:

@@ -132,18 +132,20 @@ def suppress_attrition(table: pl.DataFrame, threshold: int) -> pl.DataFrame:
     )
 
 
-def releasable_steps(events: Sequence[int], at_risk: Sequence[int], threshold: int) -> list[bool]:
+def releasable_steps(events: Sequence[int | tuple[int, ...]], at_risk: Sequence[int], threshold: int) -> list[bool]:
     """Which points of a curve may be shown: each stands on enough persons, and is enough events from the last shown.
 
     Args:
-        events: cumulative number of events of any kind at each point.
+        events: cumulative number of events at each point; a tuple where several kinds are shown at the same points.
         at_risk: number at risk at each point.
     """
     shown: list[bool] = []
-    last = 0
+    last: tuple[int, ...] = ()
     for so_far, at in zip(events, at_risk, strict=True):
-        ok = at >= threshold and not is_small(so_far - last, threshold)
-        last = so_far if ok else last
+        now = so_far if isinstance(so_far, tuple) else (so_far,)
+        last = last or (0,) * len(now)
+        ok = at >= threshold and not any(is_small(n - m, threshold) for n, m in zip(now, last, strict=True))
+        last = now if ok else last
         shown.append(ok)
     return shown
 

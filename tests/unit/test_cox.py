@@ -278,24 +278,22 @@ def test_a_hazard_ratio_that_runs_to_infinity_is_no_estimate(case: str) -> None:
 
 
 def test_beside_a_column_that_runs_to_infinity_the_others_are_the_limit() -> None:
-    """The column is held where it has lost its information, a little before the limit: 1e-3 near, as an error of 1 %."""
+    """The column is held where its information has gone; what is left of it is 1e-7, and so near is the limit."""
     rows = changed(MIXED, event=lambda r: r.event * (r.x[0] == 1))
     result = fit(rows)
     assert result.columns == ("x1",)
     value, score, information = slow(rows, [40.0, result.params[0]], "efron")
-    assert result.log_likelihood == pytest.approx(value, abs=1e-3)
-    assert score[1] == pytest.approx(0, abs=1e-3)
-    assert 1 / result.covariance[0, 0] == pytest.approx(information[1, 1], rel=1e-3)
+    assert result.log_likelihood == pytest.approx(value, abs=1e-7)
+    assert score[1] == pytest.approx(0, abs=1e-7)
+    assert 1 / result.covariance[0, 0] == pytest.approx(information[1, 1], rel=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="only the information of single columns is watched, not that of combinations")
 def test_two_columns_that_run_to_infinity_together_are_no_estimates() -> None:
     """Only x0 - x1 is unbounded: the one who lives has x1 alone, those who do not have both or neither."""
     result = fit(doses((1, 0, 0, 1), (1, 1, 0, 0), (1, 1, 1, 1)))
     assert result.columns == ()
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="the search gives up on all columns when one runs off slowly")
 def test_a_column_that_runs_to_infinity_slowly_is_named() -> None:
     rows = doses(*((1, 0, 0, 0) for _ in range(4)), (1, 1, 0, 1), (1, 1, 1, 0), (2, 1, 0, 0))
     assert set(fit(rows).not_estimable) == {"x0", "x1"}

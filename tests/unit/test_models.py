@@ -1,0 +1,381 @@
+"""The study's models on a small made cohort: every row asked for is there, with its estimate or the reason why not."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cohort.analyses import Analysis
+from cohort.cox import CoxFit, fit_cox
+from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, dose_category_labels
+from cohort.models import MODELS, columns_needed, fit_model, prepare
+from cohort.protocol import Protocol
+from cohort.results import CONTRAST, OVERALL, Estimate, ModelResult
+from cohort.risk_sets import risk_sets
+
+PROTOCOL = Protocol().changed(covariates=("depression",))
+BANDS = age_stratum_labels(PROTOCOL.strata.age_bands)
+CATEGORIES = dose_category_labels(PROTOCOL.exposure.category_bounds)
+YEAR = 365.25
+Row = dict[str, Any]
+NUMBERS = ("hazard_ratio", "ci_lower", "ci_upper", "log_hr", "se_log_hr", "p_value", "mdrr")
+NO_NUMBERS = dict.fromkeys(NUMBERS)
+
+
+def category(dose: float | None) -> str:
+    if dose is None:
+        return UNKNOWN_DOSE
+    return CATEGORIES[sum(dose > bound for bound in PROTOCOL.exposure.category_bounds)]
+
+
+def interval(person: int, start: int, stop: int, doses: Sequence[float | None], **fields: Any) -> Row:
+    band = BANDS[max(sum(start >= low * YEAR for low in PROTOCOL.strata.age_bands) - 1, 0)]
+    row = {"person_id": person, "start_day": start, "stop_day": stop, "event": 0, "death": 0, "age_stratum": band}
+    row |= {"sex": "F", "index_year": 2001, "depression": 0}
+    row |= {f"dose_{e}": dose for e, dose in zip(EXPOSURES, doses, strict=True)}
+    row |= {f"category_{e}": category(dose) for e, dose in zip(EXPOSURES, doses, strict=True)}
+    return row | fields
+
+
+def person_time(rows: Iterable[Row]) -> pl.DataFrame:
+    whole = dict.fromkeys(("start_day", "stop_day", "index_year"), pl.Int32)
+    doses = {f"dose_{e}": pl.Float64 for e in EXPOSURES}
+    return pl.DataFrame(list(rows), schema_overrides={**whole, **doses, "event": pl.Int8, "death": pl.Int8})
+
+
+def made_cohort(persons: int = 500) -> pl.DataFrame:
+    """Intervals of 200 days, cut at no age; doses grow, a few become unknown, and hazards rise with dose."""
+    draw = np.random.default_rng(20220301)
+    rows: list[Row] = []
+    for person in range(persons):
+        start, dose, unknown = int(draw.uniform(58, 90) * YEAR), [0.0, 0.0, 0.0], None
+        growth = draw.choice([0.0, 20.0, 90.0], size=3, p=[0.5, 0.3, 0.2])
+        fixed = {
+            "sex": str(draw.choice(["F", "M"])),
+            "index_year": int(draw.integers(2000, 2010)),
+            "depression": int(draw.integers(0, 2)),
+        }
+        for _ in range(int(draw.integers(1, 10))):
+            stop = start + 200
+            ends = draw.random(2) < (0.04 + 0.0002 * sum(dose), 0.05)
+            shown = [None if e == unknown else d for e, d in enumerate(dose)]
+            row = interval(person, start, stop, shown, **fixed, event=int(ends[0]), death=int(ends[1] and not ends[0]))
+            rows.append(row)
+            if ends.any():
+                break
+            start, dose = stop, [d + float(g) for d, g in zip(dose, growth, strict=True)]
+            unknown = int(draw.integers(0, 3)) if draw.random() < 0.02 else unknown
+    return person_time(rows)
+
+
+@pytest.fixture(scope="module")
+def frame() -> pl.DataFrame:
+    return prepare(made_cohort(), PROTOCOL)
+
+
+def run(name: str, frame: pl.DataFrame, protocol: Protocol = PROTOCOL) -> ModelResult:
+    return fit_model(name, frame, Analysis("primary", protocol))
+
+
+def by(result: ModelResult, **fields: str) -> list[Estimate]:
+    return [row for row in result.estimates if all(getattr(row, name) == value for name, value in fields.items())]
+
+
+def own_fit(frame: pl.DataFrame, columns: Sequence[str], event: str = "event") -> CoxFit:
+    """The model as the protocol states it, put together anew."""
+    return fit_cox(risk_sets(frame, [*columns, "depression"], ["sex", "entry_period"], event=event))
+
+
+# --- Preparation -------------------------------------------------------------------------------------------
+
+
+def test_prepared_person_time_has_days_periods_and_doses_in_units(frame: pl.DataFrame) -> None:
+    made = made_cohort()
+    assert set(columns_needed(PROTOCOL)) <= set(made.columns)
+    assert frame.get_column("days").to_list() == [200] * made.height
+    assert frame.get_column("entry_period").to_list() == [year // 5 for year in made.get_column("index_year")]
+    doses = made.get_column("dose_tspo_binder") / PROTOCOL.exposure.per
+    assert frame.get_column("tspo_binder").equals(doses, check_names=False, null_equal=True)
+
+
+def test_on_the_follow_up_scale_time_starts_at_entry() -> None:
+    protocol = PROTOCOL.changed(time_scale="follow-up")
+    rows = [interval(1, 30000, 30100, (0, 0, 0)), interval(1, 30100, 30300, (0, 0, 0)), interval(2, 9, 19, (0, 0, 0))]
+    follow_up = prepare(person_time(rows), protocol)
+    assert follow_up.select("start_day", "stop_day", "days").rows() == [(0, 100, 100), (100, 300, 200), (0, 10, 10)]
+
+
+def test_the_time_scale_of_the_protocol_is_that_of_the_fit_and_of_its_rows() -> None:
+    made = made_cohort()
+    protocol = PROTOCOL.changed(time_scale="follow-up")
+    first = run("linear", prepare(made, protocol), protocol).estimates[0]
+    entry = pl.col("start_day").min().over("person_id")
+    expected = own_fit(
+        prepare(made, PROTOCOL)
+        .drop_nulls(EXPOSURES)
+        .with_columns(pl.col("start_day") - entry, pl.col("stop_day") - entry),
+        EXPOSURES,
+    )
+    assert first.time_scale == "follow-up"
+    assert first.log_hr == expected.params[0]
+    assert first.log_hr != run("linear", prepare(made, PROTOCOL)).estimates[0].log_hr
+
+
+# --- Linear models -----------------------------------------------------------------------------------------
+
+
+def test_all_classes_are_in_one_linear_model_of_the_time_with_known_doses(frame: pl.DataFrame) -> None:
+    known = frame.drop_nulls(EXPOSURES)
+    assert known.height < frame.height, "some doses are unknown"
+    fit = own_fit(known, EXPOSURES)
+    rows = run("linear", frame).estimates
+    assert [row.exposure for row in rows] == [*EXPOSURES, CONTRAST]
+    for i, row in enumerate(rows[:3]):
+        error = math.sqrt(fit.covariance[i, i])
+        assert (row.status, row.term, row.reference, row.age_stratum) == ("ok", "per 365", "per unit", OVERALL)
+        assert row.log_hr == pytest.approx(fit.params[i], rel=1e-12)
+        assert row.se_log_hr == pytest.approx(error, rel=1e-12)
+        assert row.hazard_ratio == pytest.approx(math.exp(fit.params[i]), rel=1e-12)
+        assert row.ci_lower == pytest.approx(math.exp(fit.params[i] - 1.959963984540054 * error), rel=1e-12)
+        assert row.ci_upper == pytest.approx(math.exp(fit.params[i] + 1.959963984540054 * error), rel=1e-12)
+        assert row.p_value == pytest.approx(math.erfc(abs(fit.params[i]) / error / math.sqrt(2)), rel=1e-9)
+
+
+def test_the_contrast_is_the_difference_in_the_same_fit_with_its_covariance(frame: pl.DataFrame) -> None:
+    fit = own_fit(frame.drop_nulls(EXPOSURES), EXPOSURES)
+    row = run("linear", frame).estimates[3]
+    variance = fit.covariance[0, 0] + fit.covariance[1, 1] - 2 * fit.covariance[0, 1]
+    assert (row.exposure, row.reference) == (CONTRAST, "tspo_non_binder")
+    assert row.log_hr == pytest.approx(fit.params[0] - fit.params[1], rel=1e-12)
+    assert row.se_log_hr == pytest.approx(math.sqrt(variance), rel=1e-12)
+
+
+def test_counts_of_a_linear_row_are_of_its_own_person_time(frame: pl.DataFrame) -> None:
+    known = frame.drop_nulls(EXPOSURES).to_dicts()
+    row = run("linear", frame).estimates[0]
+    exposed = [r for r in known if r["tspo_binder"] > 0]
+    assert row.persons == len({r["person_id"] for r in known})
+    assert row.persons_exposed == len({r["person_id"] for r in exposed})
+    assert row.events == sum(r["event"] for r in known)
+    assert row.events_exposed == sum(r["event"] for r in exposed)
+    assert row.person_years == pytest.approx(len(known) * 200 / YEAR, rel=1e-12)
+    assert row.mdrr is not None
+
+
+def test_the_model_of_death_has_deaths_for_events(frame: pl.DataFrame) -> None:
+    rows = run("death", frame).estimates
+    fit = own_fit(frame.drop_nulls(EXPOSURES), EXPOSURES, "death")
+    assert {(row.outcome, row.model) for row in rows} == {("death", "cause-specific-death")}
+    assert [row.log_hr for row in rows[:3]] == pytest.approx(fit.params[:3].tolist(), rel=1e-12)
+    assert rows[0].events == frame.drop_nulls(EXPOSURES).get_column("death").sum()
+
+
+def test_the_linear_model_by_age_has_each_class_in_each_band_from_one_fit(frame: pl.DataFrame) -> None:
+    result = run("linear by age", frame)
+    assert [(row.age_stratum, row.exposure) for row in result.estimates] == [
+        (band, exposure) for band in BANDS for exposure in (*EXPOSURES, CONTRAST)
+    ]
+    columns = [f"{e} {band}" for band in BANDS for e in EXPOSURES]
+    split = frame.drop_nulls(EXPOSURES).with_columns(
+        (pl.col(e) * (pl.col("age_stratum") == band)).alias(f"{e} {band}") for band in BANDS for e in EXPOSURES
+    )
+    fit = own_fit(split, columns)
+    for row in result.estimates:
+        assert row.status == "ok"
+        if row.exposure != CONTRAST:
+            slope = fit.params[fit.columns.index(f"{row.exposure} {row.age_stratum}")]
+            assert row.log_hr == pytest.approx(slope, rel=1e-9)
+    own = split.filter(pl.col("age_stratum") == BANDS[1])
+    (row,) = by(result, age_stratum=BANDS[1], exposure="tspo_binder")
+    assert (row.persons, row.events) == (own.get_column("person_id").n_unique(), own.get_column("event").sum())
+
+
+def test_heterogeneity_compares_the_fit_with_one_of_equal_slopes(frame: pl.DataFrame) -> None:
+    """Each class has one slope in place of one a band; a band at zero hazard was free to be there, and counts."""
+    tests = {t.exposure: t for t in run("linear by age", frame).diagnostics}
+    split = frame.drop_nulls(EXPOSURES).with_columns(
+        (pl.col(e) * (pl.col("age_stratum") == band)).alias(f"{e} {band}") for band in BANDS for e in EXPOSURES
+    )
+    columns = {e: [f"{e} {band}" for band in BANDS] for e in EXPOSURES}
+    larger = own_fit(split, [c for names in columns.values() for c in names])
+    for exposure in EXPOSURES:
+        others = [c for e, names in columns.items() if e != exposure for c in names]
+        smaller = own_fit(split, [exposure, *others])
+        found = tests[exposure]
+        assert found.statistic == pytest.approx(2 * (larger.log_likelihood - smaller.log_likelihood), abs=1e-6)
+        assert found.df == larger.degrees_of_freedom - smaller.degrees_of_freedom
+    assert tests["all classes"].statistic == pytest.approx(
+        2 * (larger.log_likelihood - own_fit(split, EXPOSURES).log_likelihood), abs=1e-6
+    )
+    assert tests["all classes"].df == 9, "four bands and three classes: three slopes less in each class"
+    assert [tests[e].df for e in EXPOSURES] == [3, 3, 3]
+
+
+@pytest.mark.parametrize(("wanted", "verdict"), [(1, "pass"), (1.5, "warn"), (1e4, "fail")])
+def test_few_events_for_each_parameter_warn_and_fewer_than_half_of_it_fail(
+    frame: pl.DataFrame, wanted: float, verdict: str
+) -> None:
+    """The gate is set to a multiple of what there is: four parameters."""
+    per_parameter = frame.drop_nulls(EXPOSURES).get_column("event").sum() / 4
+    (row,) = run("linear", frame, PROTOCOL.changed(events_per_parameter=per_parameter * wanted)).diagnostics
+    assert (row.value, row.verdict) == (per_parameter, verdict)
+
+
+# --- Categories --------------------------------------------------------------------------------------------
+
+
+def test_categories_of_all_classes_are_in_one_model_with_unknown_dose_as_one_of_them(frame: pl.DataFrame) -> None:
+    rows = run("categories", frame).estimates
+    assert [(row.exposure, row.term) for row in rows] == [
+        (e, label) for e in EXPOSURES for label in (*CATEGORIES, UNKNOWN_DOSE)
+    ]
+    names = [(e, label) for e in EXPOSURES for label in (*CATEGORIES[1:], UNKNOWN_DOSE)]
+    indicators = frame.with_columns(
+        (pl.col(f"category_{e}") == label).cast(pl.Float64).alias(f"{e} {label}") for e, label in names
+    )
+    fit = own_fit(indicators, [f"{e} {label}" for e, label in names])
+    for row in rows:
+        assert row.status == "ok"
+        if row.term != row.reference:
+            assert row.log_hr == pytest.approx(fit.params[fit.columns.index(f"{row.exposure} {row.term}")], rel=1e-9)
+
+
+def test_the_reference_category_has_a_hazard_ratio_of_one_and_no_interval(frame: pl.DataFrame) -> None:
+    for row in by(run("categories", frame), term="0"):
+        assert (row.hazard_ratio, row.log_hr, row.ci_lower, row.se_log_hr, row.status) == (1.0, 0.0, None, None, "ok")
+
+
+def test_counts_of_a_category_are_of_who_is_in_it(frame: pl.DataFrame) -> None:
+    every = frame.to_dicts()
+    for row in run("categories", frame).estimates:
+        own = [r for r in every if r[f"category_{row.exposure}"] == row.term]
+        assert row.persons == len({r["person_id"] for r in every})
+        assert row.persons_exposed == len({r["person_id"] for r in own})
+        assert row.events == sum(r["event"] for r in every)
+        assert row.events_exposed == sum(r["event"] for r in own)
+        assert row.person_years == pytest.approx(200 * len(own) / YEAR, rel=1e-12)
+
+
+def test_categories_by_age_are_fits_within_each_band(frame: pl.DataFrame) -> None:
+    result = run("categories by age", frame)
+    for band in BANDS:
+        alone = run("categories", frame.filter(pl.col("age_stratum") == band)).estimates
+        rows = by(result, age_stratum=band)
+        assert [replace(row, **NO_NUMBERS, age_stratum=OVERALL) for row in rows] == [
+            replace(row, **NO_NUMBERS) for row in alone
+        ]
+        for row, wanted in zip(rows, alone, strict=True):
+            if wanted.log_hr is not None:
+                # The maximum is found to about 1e-8, less well beside columns without bound.
+                assert row.log_hr == pytest.approx(wanted.log_hr, rel=1e-5, abs=1e-6)
+
+
+# --- What cannot be estimated ------------------------------------------------------------------------------
+
+
+def reasons(rows: Iterable[Row], model: str, protocol: Protocol = PROTOCOL) -> dict[tuple[str, str, str], str]:
+    result = run(model, prepare(person_time(rows), protocol), protocol)
+    return {(row.exposure, row.term, row.age_stratum): row.status for row in result.estimates}
+
+
+def simple(person: int, dose: float, event: int = 0, age: float = 70, **fields: Any) -> Row:
+    start = int(age * YEAR)
+    return interval(person, start, start + 100 + person, (dose, 0, 0), event=event, depression=person % 2, **fields)
+
+
+EXPOSED_AND_NOT = [simple(person, 100.0 * (person % 3 == 0), event=person % 4 == 0) for person in range(40)]
+
+
+def test_a_class_that_nobody_took_is_said_to_have_no_dose_that_varies() -> None:
+    found = reasons(EXPOSED_AND_NOT, "linear")
+    assert found["tspo_binder", "per 365", OVERALL] == "ok"
+    assert found["tspo_non_binder", "per 365", OVERALL] == (
+        "not estimable: a dose of this class does not vary among those at risk"
+    )
+    assert found[CONTRAST, "per 365", OVERALL] == (
+        "not estimable: a dose of non-binders does not vary among those at risk"
+    )
+
+
+def test_a_class_without_events_among_the_exposed_is_said_to_have_none() -> None:
+    rows = [simple(person, 100.0 * (person % 3 == 0), event=person % 3 == 1) for person in range(40)]
+    found = reasons(rows, "linear")
+    assert found["tspo_binder", "per 365", OVERALL] == "not estimable: no events with a dose of this class"
+    by_category = reasons(rows, "categories")
+    assert by_category["tspo_binder", "91-180", OVERALL] == "not estimable: no events with a dose of 91-180"
+    assert by_category["tspo_binder", "1-90", OVERALL] == "not estimable: nobody is in this category"
+    assert by_category["tspo_binder", "0", OVERALL] == "ok"
+
+
+def test_a_band_without_persons_or_without_events_says_so() -> None:
+    rows = [*EXPOSED_AND_NOT, *(simple(100 + i, 100.0 * (i % 2), age=80) for i in range(6))]
+    found = reasons(rows, "linear by age")
+    assert found["tspo_binder", "per 365", "65 to 74"] == "ok"
+    assert found["tspo_binder", "per 365", "75 to 84"] == "not estimable: no events with a dose of this class"
+    assert found["tspo_binder", "per 365", "85 and over"].startswith("not estimable: a dose of this class")
+    by_category = reasons(rows, "categories by age")
+    assert {by_category["tspo_binder", label, "75 to 84"] for label in CATEGORIES} == {
+        "not estimable: no dementia events"
+    }
+    assert {by_category["tspo_binder", label, "85 and over"] for label in CATEGORIES} == {
+        "not estimable: no dementia events"
+    }
+
+
+def test_without_any_event_every_row_says_so() -> None:
+    rows = [simple(person, 100.0) for person in range(5)]
+    assert set(reasons(rows, "linear").values()) == {"not estimable: no dementia events"}
+    assert set(reasons(rows, "death").values()) == {"not estimable: no deaths"}
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_every_row_is_there_when_nobody_is(model: str, frame: pl.DataFrame) -> None:
+    nobody = run(model, frame.clear())
+    named = [
+        (row.exposure, row.term, row.age_stratum) for row in run(model, frame).estimates if row.term != UNKNOWN_DOSE
+    ]
+    assert [(row.exposure, row.term, row.age_stratum) for row in nobody.estimates] == named
+    assert all(row.status.startswith("not estimable: no ") for row in nobody.estimates)
+
+
+@st.composite
+def cohorts(draw: st.DrawFn) -> list[Row]:
+    """One to eight persons of one or two intervals: too few for nearly everything."""
+    rows = []
+    for person in range(draw(st.integers(1, 8))):
+        start, length = draw(st.integers(18000, 31000)), draw(st.integers(1, 300))
+        ends = draw(st.sampled_from([(0, 0), (1, 0), (1, 0), (0, 1)]))
+        dose = st.sampled_from([0.0, 0.0, 50.0, 400.0, None])
+        drawn = [(draw(dose), draw(dose), draw(dose)) for _ in range(draw(st.integers(1, 2)))]
+        for i, doses in enumerate(drawn):
+            last = i == len(drawn) - 1
+            event, death = ends if last else (0, 0)
+            fields = {"sex": "F", "depression": person % 2, "event": event, "death": death}
+            rows.append(interval(person, start + i * length, start + (i + 1) * length, doses, **fields))
+    return rows
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(rows=cohorts())
+def test_an_estimate_is_finite_or_there_is_none_and_a_reason(model: str, rows: list[Row]) -> None:
+    result = run(model, prepare(person_time(rows), PROTOCOL))
+    assert len({row.estimate_id for row in result.estimates}) == len(result.estimates)
+    for row in result.estimates:
+        values = [getattr(row, name) for name in NUMBERS]
+        assert all(value is None or math.isfinite(value) for value in values), row
+        if row.status == "ok":
+            assert row.log_hr is not None
+            assert abs(row.log_hr) < 20, "a hazard ratio without bound"
+        else:
+            assert row.status.startswith("not estimable: ")
+            assert len(row.status) > len("not estimable: ")
+            assert values == [None] * len(values)
+    for diagnostic in result.diagnostics:
+        assert diagnostic.p_value is None or 0 <= diagnostic.p_value <= 1
