@@ -101,7 +101,8 @@ def _lag(terms: Terms) -> str:
     return (
         f"Leaving out the newest {terms.lag} of dose guards against drugs prescribed for the first signs of "
         "dementia, as far as those signs are not older. A longer lag costs events and blurs an effect that "
-        "acts fast; so the whole family of lags is shown."
+        "acts fast; so the whole family of lags is shown. The washout leaves out who starts a drug for such "
+        "signs just before entry, which makes early time without dose look a little too healthy."
     )
 
 
