@@ -27,9 +27,6 @@ class Sum:
     total: Key
     parts: tuple[Key, ...]
 
-    def __contains__(self, key: object) -> bool:
-        return key == self.total or key in self.parts
-
 
 @dataclass(frozen=True)
 class Shared:

@@ -40,6 +40,9 @@ STRICT_GRADES = ("A", "B", "C")
 # Where the chosen table lacks a drug: the widest table first, and ClinCalc last, for midazolam
 EQUIVALENCE_FALLBACK = ("ashton", "inada", "clincalc")
 
+_SITE = "site"
+_REFERENCE_DRUG, _MG_OF_REFERENCE = "diazepam", 10.0
+
 STUDY_DRUG_SCHEMA: Mapping[str, type[pl.DataType]] = {
     "drug": pl.String,
     "concept_id": pl.Int64,
@@ -51,6 +54,7 @@ STUDY_DRUG_SCHEMA: Mapping[str, type[pl.DataType]] = {
     "half_life_class": pl.String,
     "mg_per_dme": pl.Float64,
     "mg_per_ddd": pl.Float64,
+    "mg_per_tspo": pl.Float64,
     "equivalence_source": pl.String,
 }
 
@@ -135,6 +139,7 @@ def study_drugs(
     cut_points: CutPoints,
     grades: Sequence[str] = STRICT_GRADES,
     equivalence_table: str = "ashton",
+    site_equivalents_mg: Mapping[str, float] | None = None,
 ) -> pl.DataFrame:
     """The study drugs with class and dose scales, as SQL reads them.
 
@@ -144,25 +149,39 @@ def study_drugs(
         findings: the level of each finding in words.
         cut_points: upper bounds of the levels, nM.
         grades: the grades of evidence that count.
-        equivalence_table: the table of doses equal to diazepam 10 mg, one of `EQUIVALENCE_TABLES`.
+        equivalence_table: the table of doses equal to diazepam 10 mg, one of `EQUIVALENCE_TABLES` or `site`.
+        site_equivalents_mg: the site's own table, by drug, for `site`.
 
     Returns:
         One row per drug, columns `STUDY_DRUG_SCHEMA`. `mg_per_dme` are the mg worth one dme (10 mg of oral
         diazepam) by the table in `equivalence_source`; both are null where no usable table lists the drug.
-        `mg_per_ddd` is WHO's oral defined daily dose, null where there is none.
+        `mg_per_ddd` is WHO's oral defined daily dose, null where there is none. `mg_per_tspo` are the mg that bind
+        TSPO as 10 mg of diazepam do, 10 x Ki / Ki of diazepam; null where no value was measured.
 
     Raises:
-        UsageError: an unknown equivalence table.
+        UsageError: an unknown equivalence table, or a drug of the site's table that the study does not know.
     """
-    if equivalence_table not in EQUIVALENCE_TABLES:
-        known = nearest(equivalence_table, EQUIVALENCE_TABLES)
-        raise UsageError(f"There is no equivalence table '{equivalence_table}'{known}")
+    site = dict(site_equivalents_mg or {})
+    _check_equivalents(equivalence_table, site, [drug.drug for drug in drugs])
     rows_of: defaultdict[str, list[Affinity]] = defaultdict(list)
     for row in affinities:
         rows_of[row.drug].append(row)
     found = [classify(rows_of[drug.drug], findings, cut_points, grades) for drug in drugs]
-    records = [_record(*pair, equivalence_table) for pair in zip(drugs, found, strict=True)]
+    ki_of = {drug.drug: affinity.ki_nm for drug, affinity in zip(drugs, found, strict=True)}
+    records = [
+        _record(drug, affinity, equivalence_table, site.get(drug.drug), ki_of.get(_REFERENCE_DRUG))
+        for drug, affinity in zip(drugs, found, strict=True)
+    ]
     return pl.DataFrame(records, schema=STUDY_DRUG_SCHEMA, orient="row")
+
+
+def _check_equivalents(equivalence_table: str, site: Mapping[str, float], drugs: Sequence[str]) -> None:
+    tables = (*EQUIVALENCE_TABLES, _SITE)
+    if equivalence_table not in tables:
+        raise UsageError(f"There is no equivalence table '{equivalence_table}'{nearest(equivalence_table, tables)}")
+    for name in site:
+        if name not in drugs:
+            raise UsageError(f"site_equivalents_mg names '{name}', which is no study drug{nearest(name, drugs)}")
 
 
 def _by_value(rows: Sequence[Affinity], cut_points: CutPoints) -> DrugAffinity:
@@ -198,9 +217,12 @@ def _geometric_mean(values: Sequence[float]) -> float:
     return float(f"{mean:.12g}")
 
 
-def _record(drug: Drug, affinity: DrugAffinity, equivalence_table: str) -> tuple[object, ...]:
-    listed = drug.equivalents_mg()
+def _record(
+    drug: Drug, affinity: DrugAffinity, equivalence_table: str, site_mg: float | None, diazepam_ki_nm: float | None
+) -> tuple[object, ...]:
+    listed = drug.equivalents_mg() | ({_SITE: site_mg} if site_mg is not None and equivalence_table == _SITE else {})
     table = next((name for name in (equivalence_table, *EQUIVALENCE_FALLBACK) if name in listed), None)
+    relative = affinity.ki_nm / diazepam_ki_nm if affinity.ki_nm is not None and diazepam_ki_nm is not None else None
     return (
         drug.drug,
         drug.concept_id,
@@ -212,5 +234,6 @@ def _record(drug: Drug, affinity: DrugAffinity, equivalence_table: str) -> tuple
         drug.half_life_class,
         listed[table] if table else None,
         drug.ddd_oral_mg,
+        _MG_OF_REFERENCE * relative if relative is not None else None,
         table,
     )

@@ -1,33 +1,62 @@
-"""The analyses of a run: each is the protocol with a few fields changed, under a name.
+"""The analyses of a run: each is the protocol with a few fields changed, under a name, with the models to fit.
 
-In: the protocol. Out: the primary analysis, the same at every lag of the family, and with the other dose metric.
+In: the protocol. Out: the primary analysis, the same at every lag of the family, those that the protocol asks for by
+name, and the bounds that say what the fills without a computed dose could change.
 """
 
 from dataclasses import dataclass
 
 from cohort.protocol import Protocol
+from cohort.protocol_sections import MODEL_NAMES, ModelName
 
 PRIMARY = "primary"
+MULTIPLE_IMPUTATION = "missing-dose-imputed"
+"""The published name of the pooled draws; each draw is an analysis `missing-dose-imputed-1`, ... of its own."""
+
+_BOUNDS = {"zero": "missing-dose-zero", "median_fill": "missing-dose-median-fill", "one_ddd": "missing-dose-one-ddd"}
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A protocol with a name: the primary one, or the primary one with a few fields changed."""
+    """A protocol with a name, and the models that it fits.
+
+    `is_bound` marks those that put something in place of doses that could not be computed: where every dose was
+    computed they equal the primary analysis, and are not run.
+    """
 
     name: str
     protocol: Protocol
+    models: tuple[ModelName, ...] = MODEL_NAMES
+    is_bound: bool = False
 
 
 def analyses(protocol: Protocol) -> list[Analysis]:
-    """The primary analysis, the family of lags, and the other dose metric."""
+    """The primary analysis, the family of lags, the analyses asked for by name, and the bounds."""
     exposure = protocol.exposure
     lags = [
-        Analysis(lag_name(lag), protocol.changed(lag_days=lag))
+        Analysis(lag_name(lag), protocol.alone(lag_days=lag))
         for lag in dict.fromkeys(exposure.lag_family_days)
         if lag != exposure.lag_days
     ]
-    other = "ddd" if exposure.metric == "dme" else "dme"
-    return [Analysis(PRIMARY, protocol), *lags, Analysis(other, protocol.changed(metric=other))]
+    named = [Analysis(spec.name, protocol.alone(**spec.changes), spec.models) for spec in protocol.analysis]
+    return [Analysis(PRIMARY, protocol.alone()), *lags, *named, *_bounds(protocol)]
+
+
+def _bounds(protocol: Protocol) -> list[Analysis]:
+    wanted = protocol.ledger.missing_dose_bounds
+    fixed = [
+        Analysis(_BOUNDS[bound], protocol.alone(missing_dose=bound), ("linear",), is_bound=True)
+        for bound in dict.fromkeys(wanted)
+        if bound in _BOUNDS
+    ]
+    draws = range(1, protocol.ledger.imputations + 1) if "draw" in wanted else ()
+    drawn = [
+        Analysis(
+            f"{MULTIPLE_IMPUTATION}-{draw}", protocol.alone(missing_dose="draw", draw=draw), ("linear",), is_bound=True
+        )
+        for draw in draws
+    ]
+    return [*fixed, *drawn]
 
 
 def lag_name(days: int) -> str:

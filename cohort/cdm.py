@@ -61,6 +61,7 @@ CDM_TABLES: tuple[Table, ...] = (
             Column("verbatim_end_date", "DATE", is_required=False),
             Column("days_supply", "INTEGER", is_required=False),
             Column("quantity", "DOUBLE", is_required=False),
+            Column("route_concept_id", "BIGINT", is_required=False),
         ),
     ),
     Table("condition_occurrence", (*_ids("person_id", "condition_concept_id"), Column("condition_start_date", "DATE"))),
@@ -90,6 +91,16 @@ CDM_TABLES: tuple[Table, ...] = (
         (*_ids("person_id", "observation_concept_id"), Column("observation_date", "DATE")),
         is_required=False,
         without="a history of dementia kept there is not seen",
+    ),
+    Table(
+        "visit_occurrence",
+        (
+            *_ids("person_id", "visit_concept_id"),
+            Column("visit_start_date", "DATE"),
+            Column("visit_end_date", "DATE"),
+        ),
+        is_required=False,
+        without="tablets cannot wait for hospital stays (supply.hospital_stays = pause)",
     ),
     Table(
         "concept",

@@ -11,8 +11,8 @@ import polars as pl
 from lifelines import CoxTimeVaryingFitter
 
 from cohort.cox import fit_cox
+from cohort.fitting import STRATA
 from cohort.inputs import EXPOSURES
-from cohort.models import STRATA
 from cohort.protocol import Protocol
 from cohort.results import Diagnostic
 from cohort.risk_sets import Floats, risk_sets

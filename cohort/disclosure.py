@@ -5,17 +5,16 @@ threshold is small; zero is shown. `cohort.study_sums` knows which counts add up
 follows from them; a count that two tables hold is hidden in both, by the same rule from the same counts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from cohort.additive import Key, Shared, Sum, is_small, lines, to_hide
-from cohort.results import ESTIMATE_COUNTS, ESTIMATE_NUMBERS, OVERALL
-from cohort.study_sums import REFERENCE, Categories, Linear, cells_to_hide, linear_to_hide, shared_totals
+from cohort.additive import Key, Sum, is_small, lines, to_hide
+from cohort.estimates_to_hide import estimates_to_hide
+from cohort.results import ESTIMATE_COUNTS, ESTIMATE_NUMBERS, ESTIMATE_SHARES, OVERALL
+from cohort.study_sums import cells_to_hide, shared_totals
 
 SUPPRESSED = "suppressed"
-Row = dict[str, Any]
 _COUNTED = (*ESTIMATE_COUNTS, "person_years", "mdrr")
 """Counts of an estimate, and what follows from them (mdrr is a function of events and the share exposed)."""
 
@@ -65,31 +64,52 @@ def suppress_time_at_risk(table: pl.DataFrame, threshold: int) -> pl.DataFrame:
     )
 
 
-def suppress_estimates(table: pl.DataFrame, threshold: int) -> pl.DataFrame:
+def suppress_estimates(
+    table: pl.DataFrame, threshold: int, populations: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """Suppress estimates whose exposed (or unexposed) persons or events are few, and what would reveal them.
 
     Args:
         table: columns of `ESTIMATE_SCHEMA` with true counts.
+        threshold: counts from 1 to threshold - 1 are small.
+        populations: analysis -> name of its study population; analyses that are absent study the same persons.
 
     Returns:
         The same rows. A suppressed one keeps its words and has no number, and `status` says so: its own counts are
         few, or it is of a dose category whose number of events would reveal another (an estimate's standard error
-        nearly tells it). A row of which only the counts would reveal something loses these and its person-years.
+        nearly tells it). A row of which only the counts would reveal something loses these and its person-years, and
+        one whose share of known time would reveal a person-time loses that. Shares are rounded.
     """
-    rows = table.to_dicts()
-    events, events_by_cell = _hidden_rows(rows, "events", threshold)
-    persons, _ = _hidden_rows(rows, "persons", threshold)
-    mine = [i in events_by_cell for i in range(len(rows))]
-    suppressed = _small_rows(table, threshold) | pl.Series(mine, dtype=pl.Boolean)
-    uncounted = suppressed | pl.Series([i in events | persons for i in range(len(rows))], dtype=pl.Boolean)
+    hidden = estimates_to_hide(table.to_dicts(), threshold, populations or {})
+    suppressed = _small_rows(table, threshold) | _marked(table, hidden.rows)
+    uncounted = suppressed | _marked(table, hidden.counts)
+    untold = suppressed | _marked(table, hidden.shares)
+    masks = {
+        **dict.fromkeys(ESTIMATE_NUMBERS, suppressed),
+        **dict.fromkeys(_COUNTED, uncounted),
+        "known_dose_share": suppressed,
+        "known_time_share": untold,
+    }
     return table.with_columns(
-        *(pl.when(uncounted).then(None).otherwise(pl.col(c)).alias(c) for c in _COUNTED),
-        *(pl.when(suppressed).then(None).otherwise(pl.col(c)).alias(c) for c in ESTIMATE_NUMBERS if c not in _COUNTED),
+        *(pl.col(share).map_elements(shown_share, return_dtype=pl.Float64) for share in ESTIMATE_SHARES),
         pl.when(suppressed & ~pl.col("status").str.starts_with("not estimable"))
         .then(pl.lit(SUPPRESSED))
         .otherwise(pl.col("status"))
         .alias("status"),
-    )
+    ).with_columns(pl.when(mask).then(None).otherwise(pl.col(c)).alias(c) for c, mask in masks.items())
+
+
+def shown_share(share: float | None) -> float | None:
+    """A share as it may be told: to three decimals, so that it does not tell single days of single persons.
+
+    What is only nearly 0 or 1 is 0.001 or 0.999: a dose that is not quite known is not known.
+    """
+    if share is None:
+        return None
+    # A sum of doses taken in another order differs in its last digits.
+    if abs(share - round(share)) < 1e-9:
+        return float(round(share))
+    return min(max(round(share, 3), 0.001), 0.999)
 
 
 def suppress_counts(table: pl.DataFrame, counts: Sequence[str], threshold: int, with_it: Sequence[str]) -> pl.DataFrame:
@@ -168,70 +188,8 @@ def _hidden_time(table: pl.DataFrame, count: str, threshold: int) -> pl.Series:
     return pl.Series([key[1:] in hidden.get(key[0], shared.keys) for key in keys], dtype=pl.Boolean)
 
 
-def _hidden_rows(rows: Sequence[Row], measure: str, threshold: int) -> tuple[set[int], set[int]]:
-    """Numbers of the rows whose counts must be hidden, and of those whose own dose category is."""
-    hidden: set[int] = set()
-    own: set[int] = set()
-    numbered = [(i, row) for i, row in enumerate(rows) if row[measure] is not None]
-    # The models of all outcomes are of the same persons, so persons are decided on once.
-    for together in _grouped(numbered, () if measure == "persons" else ("outcome",)):
-        totals: dict[str, int] = {}
-        for _, row in together:
-            totals[row["age_stratum"]] = max(row[measure], totals.get(row["age_stratum"], 0))
-        shared = shared_totals(totals, threshold, measure == "persons")
-        for group in _grouped(together, ("analysis", "metric")):
-            categories = _category_tables(group, measure, totals, shared, threshold)
-            own |= {i for i, row in group if _is_category(row) and _cell(row) in categories[row["exposure"]].hidden}
-            hidden |= {i for i, row in group if _is_category(row) and (row["age_stratum"], OVERALL) in shared.keys}
-            gone = linear_to_hide(
-                _linear_model(group, measure), categories, totals, shared, threshold, measure == "persons"
-            )
-            hidden |= {
-                i
-                for i, row in group
-                if _is_linear(row) and gone & {("known", row["age_stratum"]), (row["exposure"], row["age_stratum"])}
-            }
-    return hidden | own, own
-
-
-def _category_tables(
-    group: Sequence[tuple[int, Row]], measure: str, totals: Mapping[str, int], shared: Shared, threshold: int
-) -> dict[str, Categories]:
-    cells: dict[str, dict[Key, int]] = {}
-    for _, row in group:
-        if _is_category(row):
-            cells.setdefault(row["exposure"], {})[_cell(row)] = row[f"{measure}_exposed"]
-    return {
-        exposure: Categories(table, cells_to_hide(table, totals, shared, threshold, measure == "persons"))
-        for exposure, table in cells.items()
-    }
-
-
-def _linear_model(group: Sequence[tuple[int, Row]], measure: str) -> Linear:
-    rows = [row for _, row in group if _is_linear(row)]
-    return Linear(
-        {row["age_stratum"]: row[measure] for row in rows},
-        {(row["exposure"], row["age_stratum"]): row[f"{measure}_exposed"] for row in rows},
-    )
-
-
-def _is_linear(row: Row) -> bool:
-    return bool(row["term"].startswith("per "))
-
-
-def _is_category(row: Row) -> bool:
-    return bool(row["reference"] == REFERENCE)
-
-
-def _cell(row: Row) -> Key:
-    return (row["age_stratum"], row["term"])
-
-
-def _grouped(rows: Sequence[tuple[int, Row]], columns: Sequence[str]) -> Iterable[list[tuple[int, Row]]]:
-    groups: dict[Key, list[tuple[int, Row]]] = {}
-    for number, row in rows:
-        groups.setdefault(tuple(row[c] for c in columns), []).append((number, row))
-    return groups.values()
+def _marked(table: pl.DataFrame, numbers: set[int]) -> pl.Series:
+    return pl.Series([i in numbers for i in range(table.height)], dtype=pl.Boolean)
 
 
 def _small_rows(table: pl.DataFrame, threshold: int) -> pl.Series:

@@ -71,6 +71,35 @@ def load_steps(folder: Path | None = None) -> dict[str, Step]:
         raise TspoError(f"Tables read one another in a circle: {' -> '.join(error.args[1])}.") from None
 
 
+def steps_for(wanted: Iterable[str]) -> list[Step]:
+    """The wanted tables and everything that they are made from, each after what it reads."""
+    steps, needed = load_steps(), set(wanted)
+    for step in reversed(steps.values()):
+        if step.name in needed:
+            needed.update(step.reads)
+    return [step for step in steps.values() if step.name in needed]
+
+
+def create_tables(
+    connection: duckdb.DuckDBPyConnection, wanted: Iterable[str], parameters: Mapping[str, object]
+) -> None:
+    """Make the wanted tables, and what they need, as temporary tables of a connection that has everything they read.
+
+    For what must be known before a run, or is too small for one; a run builds Parquet files with `build`.
+    """
+    for step in steps_for(wanted):
+        bound = {name: parameters[name] for name in step.parameters}
+        connection.execute(f"create or replace temporary table {step.name} as {step.sql}", bound)
+
+
+def create_inputs(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame]) -> None:
+    """Make small tables from frames as temporary tables of a connection."""
+    for name, frame in frames.items():
+        connection.register("frame", frame.to_arrow())
+        connection.execute(f"create or replace temporary table {name} as select * from frame")
+        connection.unregister("frame")
+
+
 def _read_step(path: Path) -> Step:
     sql = path.read_text(encoding="utf-8")
     trees = sqlglot.parse(sql, read="duckdb")

@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from cohort.engine import load_steps
+from cohort.engine import create_inputs, create_tables
 from cohort.inputs import study_inputs, study_parameters
 from cohort.protocol import Protocol
 from cohort.source import Cdm, first_row
@@ -44,40 +44,45 @@ def survey(cdm: Cdm, protocol: Protocol) -> Survey:
 
 def resolve_vocabulary(connection: duckdb.DuckDBPyConnection, protocol: Protocol) -> None:
     """Make temporary tables of the study's drugs and concept sets as this CDM resolves them."""
-    for name, frame in study_inputs(protocol).items():
-        connection.register("frame", frame.to_arrow())
-        connection.execute(f"create or replace temporary table {name} as select * from frame")
-        connection.unregister("frame")
-    parameters = study_parameters(protocol)
-    for name in ("study_ingredient", "drug_product", "strength", "concept_set_member"):
-        step = load_steps()[name]
-        bound = {p: parameters[p] for p in step.parameters}
-        connection.execute(f"create or replace temporary table {name} as {step.sql}", bound)
+    create_inputs(connection, study_inputs(protocol))
+    create_tables(connection, ("strength", "concept_set_member", "ingredient_scale"), study_parameters(protocol))
+
+
+def dose_coverage(connection: duckdb.DuckDBPyConnection, protocol: Protocol) -> pl.DataFrame:
+    """How the doses of this CDM's fills are found: the table dose_coverage, made before any run.
+
+    Returns:
+        The table with true counts: one row per drug, route, rule, unit, status and reason.
+    """
+    create_inputs(connection, study_inputs(protocol))
+    create_tables(connection, ("dose_coverage",), study_parameters(protocol))
+    table: pl.DataFrame = connection.sql("select * from dose_coverage order by all").pl()
+    return table
 
 
 def drug_codes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """One row per study drug of this CDM: concepts found, records and persons, share with a strength."""
     table: pl.DataFrame = connection.sql("""
         select
-            study_ingredient.drug,
-            study_ingredient.ingredient_concept_id as concept_id,
-            study_ingredient.tspo_class as class,
-            study_ingredient.mg_per_dme,
-            study_ingredient.mg_per_ddd,
+            ingredient_scale.drug,
+            ingredient_scale.ingredient_concept_id as concept_id,
+            ingredient_scale.tspo_class as class,
+            ingredient_scale.mg_per_dme,
+            ingredient_scale.mg_per_ddd,
             count(distinct product.drug_concept_id) as products,
             count(drug_exposure.drug_exposure_id) as records,
             count(distinct drug_exposure.person_id) as persons,
             count(drug_exposure.drug_exposure_id) filter (where strength.strength_mg is not null) as with_strength,
             count(drug_exposure.drug_exposure_id) filter (where drug_exposure.quantity > 0) as with_quantity
-        from study_ingredient
-        inner join drug_product as product on product.ingredient_concept_id = study_ingredient.ingredient_concept_id
+        from ingredient_scale
+        inner join drug_product as product on product.ingredient_concept_id = ingredient_scale.ingredient_concept_id
         inner join strength
             on
                 strength.drug_concept_id = product.drug_concept_id
                 and strength.ingredient_concept_id = product.ingredient_concept_id
         left join drug_exposure on drug_exposure.drug_concept_id = product.drug_concept_id
         group by all
-        order by records desc, study_ingredient.drug
+        order by records desc, ingredient_scale.drug
     """).pl()
     return table
 

@@ -6,6 +6,7 @@ is decided here; a list that names something unknown is an error with the neares
 
 from collections.abc import Mapping
 from itertools import pairwise
+from random import Random
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from cohort.affinity import study_drugs
 from cohort.errors import UsageError, nearest
 from cohort.paths import config_folder
 from cohort.protocol import Protocol
+from cohort.protocol_sections import Exposure
 from cohort.reference import concept_set_items, load_affinities, load_drugs, load_findings
 
 EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown")
@@ -49,13 +51,14 @@ COVARIATES = (
 UNKNOWN_DOSE = "unknown dose"
 _D3_SETS = ("delirium", "dementia_secondary_cause")
 _NANO = 1_000_000_000
-_LARGEST = 2**62
+_PRIME = 2**31 - 1
 
 
 def study_parameters(protocol: Protocol) -> dict[str, object]:
     """The scalars that the SQL names as `$parameters`."""
     population, outcome, exposure = protocol.population, protocol.outcome, protocol.exposure
-    sources = [*exposure.days_supply_order, "", ""]
+    ledger, supply = protocol.ledger, protocol.supply
+    sources = [*ledger.days_supply_order, "", ""]
     return {
         "minimum_age_years": population.minimum_age_years,
         "prior_observation_days": population.prior_observation_days,
@@ -69,15 +72,19 @@ def study_parameters(protocol: Protocol) -> dict[str, object]:
         "delirium_days": outcome.delirium_days,
         "metric": exposure.metric,
         "lag_days": exposure.lag_days,
+        "window_days": exposure.window_days,
         "dose_update_days": exposure.dose_update_days,
         "days_source_1": sources[0],
         "days_source_2": sources[1],
         "days_source_3": sources[2],
-        "maximum_days_supply": exposure.maximum_days_supply,
-        "carryover_cap_days": exposure.carryover_cap_days,
-        "same_day_duplicates": exposure.same_day_duplicates,
-        "impute": exposure.impute,
-        "missing_strength_unit": exposure.missing_strength_unit,
+        "maximum_days_supply": ledger.maximum_days_supply,
+        "same_day_duplicates": ledger.same_day_duplicates,
+        "missing_strength_unit": ledger.missing_strength_unit,
+        "missing_dose": ledger.missing_dose,
+        **draw_coefficients(protocol.study.seed, ledger.draw),
+        "carryover_cap_days": supply.carryover_cap_days,
+        "overlap": supply.overlap,
+        "hospital_stays": supply.hospital_stays,
     }
 
 
@@ -87,17 +94,33 @@ def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
     Raises:
         UsageError: the protocol names a concept set or covariate that does not exist.
     """
+    drugs = classified_drugs(protocol)
     return {
-        "study_drug": classified_drugs(protocol),
+        # What a drug is, and what its mg are worth, are two tables: a change of scale leaves the records as they are.
+        "study_drug": drugs.select("drug", "concept_id"),
+        "drug_scale": drugs.select("drug", "tspo_class", "mg_per_dme", "mg_per_ddd", "mg_per_tspo"),
         "concept_set_item": _concept_sets(protocol),
         "prevalent_set": pl.DataFrame({"concept_set": list(protocol.population.prevalent_sets)}),
         "age_band": age_bands(protocol.strata.age_bands),
-        "dose_category": dose_categories(protocol.exposure.category_bounds),
-        "dosage_form": pl.read_csv(config_folder() / "dosage_forms.csv").select("word", "form"),
+        "dose_category": dose_categories(protocol.exposure),
+        "dosage_form": pl.read_csv(config_folder() / "dosage_forms.csv").select("word", "route", "in_scope"),
+        "route": pl.read_csv(config_folder() / "routes.csv").select("route_concept_id", "route", "in_scope"),
         "mass_unit": pl.read_csv(config_folder() / "mass_units.csv").select(
-            "unit_concept_id", pl.col("mg").cast(pl.Float64)
+            "unit_concept_id", "unit", pl.col("mg").cast(pl.Float64)
         ),
+        "inpatient_visit": pl.read_csv(config_folder() / "inpatient_visits.csv").select("visit_concept_id"),
     }
+
+
+def draw_coefficients(seed: int, draw: int) -> dict[str, object]:
+    """Two random polynomials of degree 3 modulo 2^31 - 1, for the draws of multiple imputation.
+
+    A random polynomial of degree 3 over a prime field hashes four-wise independently (Carter and Wegman 1981, doi
+    10.1016/0022-0000(81)90033-7), in integer arithmetic that every engine does alike. `donor_*` spread fills over
+    places, `place_*` fill the places with donors.
+    """
+    random = Random(f"{seed}:{draw}")
+    return {f"{what}_{power}": random.randrange(1, _PRIME) for what in ("place", "donor") for power in range(4)}
 
 
 def classified_drugs(protocol: Protocol) -> pl.DataFrame:
@@ -109,6 +132,7 @@ def classified_drugs(protocol: Protocol) -> pl.DataFrame:
         protocol.affinity,
         protocol.affinity.grades,
         protocol.exposure.equivalence_table,
+        protocol.exposure.site_equivalents_mg,
     )
 
 
@@ -123,17 +147,32 @@ def age_bands(bands: tuple[int, ...]) -> pl.DataFrame:
     return frame.with_columns(pl.col("lower_age").cast(pl.Int32))
 
 
-def dose_category_labels(bounds: tuple[float, ...]) -> list[str]:
-    """Labels of the dose categories: `0`, then `1-90` for (0, 90], ..., and `>365` for the last."""
-    between = [f"{low + 1:g}-{high:g}" for low, high in pairwise(bounds)]
+def dose_category_labels(exposure: Exposure) -> list[str]:
+    """Labels of the categories: `0`, then `1-90` for (0, 90], ..., and `>365`.
+
+    Where values lie between whole numbers it is `>0.5-1` for (0.5, 1]; recency gives `never`, `current` and
+    `1-30 days ago`.
+    """
+    bounds = exposure.category_bounds
+    if exposure.metric == "recency":
+        # A value of 1 is a day of use, so v is v - 1 days ago.
+        names = ["current" if high == 1 else f"{low:g}-{high - 1:g} days ago" for low, high in pairwise(bounds)]
+        return ["never", *names, f">{bounds[-1] - 1:g} days ago" if bounds[-1] else "ever"]
+    whole = exposure.metric != "intensity" and all(float(bound).is_integer() for bound in bounds)
+    between = [f"{low + 1:g}-{high:g}" if whole else f">{low:g}-{high:g}" for low, high in pairwise(bounds)]
     return ["0", *between, f">{bounds[-1]:g}"]
 
 
-def dose_categories(bounds: tuple[float, ...]) -> pl.DataFrame:
-    """category (str), above_nano and at_most_nano (int64): doses in (above, at most], in billionths of a unit."""
-    nano = [round(bound * _NANO) for bound in bounds]
+def dose_categories(exposure: Exposure) -> pl.DataFrame:
+    """category (str), above_nano and at_most_nano (int64, null: no limit): doses in (above, at most] billionths."""
+    nano = [round(bound * _NANO) for bound in exposure.category_bounds]
     return pl.DataFrame(
-        {"category": dose_category_labels(bounds), "above_nano": [-1, *nano], "at_most_nano": [*nano, _LARGEST]}
+        {
+            "category": dose_category_labels(exposure),
+            "above_nano": [-1, *nano],
+            "at_most_nano": [*nano, None],
+        },
+        schema_overrides={"above_nano": pl.Int64, "at_most_nano": pl.Int64},
     )
 
 

@@ -4,24 +4,21 @@ In: the person-time table and the protocol. Out: estimates and diagnostics, befo
 after a fill of unknown dose leaves the linear models and is a category of its own in the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 
 import numpy as np
 import polars as pl
 
 from cohort.analyses import Analysis
-from cohort.counts import Counts, category_counts, linear_counts, nobody
-from cohort.cox import Contrast, CoxFit, fit_cox, likelihood_ratio_test, wald_interval
-from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, dose_category_labels
+from cohort.counts import CONTRASTED, Counts, DoseOfClass, Known, category_counts, linear_counts, nobody
+from cohort.cox import Contrast, likelihood_ratio_test, wald_interval
+from cohort.fitting import STRATA, Fitted, Setting, fit, fit_sets
+from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.protocol import Protocol
 from cohort.results import CONTRAST, OVERALL, Diagnostic, Estimate, ModelResult
-from cohort.risk_sets import RiskSets, risk_sets
 
-STRATA = ("sex", "entry_period")
-"""Columns whose combinations have a baseline hazard each."""
-
-_CONTRASTED = ("tspo_binder", "tspo_non_binder")
+__all__ = ["MODELS", "STRATA", "columns_needed", "fit_model", "prepare"]
 
 
 def columns_needed(protocol: Protocol) -> list[str]:
@@ -49,110 +46,68 @@ def prepare(person_time: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     return frame.with_columns(pl.col("start_day") - entry, pl.col("stop_day") - entry)
 
 
-def fit_model(name: str, frame: pl.DataFrame, analysis: Analysis) -> ModelResult:
+def fit_model(
+    name: str,
+    frame: pl.DataFrame,
+    analysis: Analysis,
+    known_dose: Mapping[str, DoseOfClass] | None = None,
+) -> ModelResult:
     """Fit one of `MODELS` to the prepared person-time of an analysis.
+
+    Args:
+        name: of the model.
+        frame: what `prepare` returns.
+        analysis: the protocol, and its name.
+        known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
+            that is absent has no `known_dose_share`.
 
     Returns:
         An estimate for everything asked for; what cannot be estimated has a row that says why.
     """
-    return MODELS[name](_Setting(frame, analysis))
+    return MODELS[name](Setting(frame, analysis, known_dose or {}))
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """What every model needs: the prepared person-time and the analysis."""
-
-    frame: pl.DataFrame
-    analysis: Analysis
-
-    @property
-    def protocol(self) -> Protocol:
-        return self.analysis.protocol
-
-    @property
-    def known_dose(self) -> pl.DataFrame:
-        return self.frame.drop_nulls(list(EXPOSURES))
-
-    @property
-    def age_strata(self) -> list[str]:
-        return age_stratum_labels(self.protocol.strata.age_bands)
-
-    @property
-    def categories(self) -> list[str]:
-        return dose_category_labels(self.protocol.exposure.category_bounds)
-
-    @property
-    def per(self) -> str:
-        return f"per {self.protocol.exposure.per}"
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """A fit, or the reason why there is none."""
-
-    fit: CoxFit | None
-    why: str = ""
-    sets: RiskSets | None = None
-
-    def reason(self, column: str, in_words: str) -> str:
-        """Why a column has no estimate, with the column in words; empty when it has one."""
-        return self.why or (self.fit.not_estimable.get(column, "") if self.fit else "").replace(column, in_words)
-
-    def contrast(self, weights: Mapping[str, float]) -> Contrast | None:
-        return self.fit.contrast(weights) if self.fit else None
-
-
-def _fit(setting: _Setting, frame: pl.DataFrame, columns: Sequence[str], outcome: str = "dementia") -> _Fitted:
-    event = "death" if outcome == "death" else "event"
-    if not frame.get_column(event).sum():
-        return _Fitted(None, "no deaths" if outcome == "death" else "no dementia events")
-    return _fit_sets(setting, risk_sets(frame, [*columns, *setting.protocol.model.covariates], STRATA, event=event))
-
-
-def _fit_sets(setting: _Setting, sets: RiskSets) -> _Fitted:
-    try:
-        return _Fitted(fit_cox(sets, setting.protocol.model.ties), sets=sets)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        return _Fitted(None, str(error))
-
-
-def _linear(setting: _Setting, outcome: str = "dementia") -> ModelResult:
+def _linear(setting: Setting, outcome: str = "dementia") -> ModelResult:
     """All classes per unit of dose, overall, and the contrast of binder and non-binder from the same fit."""
-    frame = setting.known_dose
-    fitted = _fit(setting, frame, EXPOSURES, outcome)
+    frame = setting.known_time
+    fitted = fit(setting, frame, EXPOSURES, outcome)
     counts = linear_counts(frame, outcome)
-    rows = _linear_rows(setting, fitted, {e: e for e in EXPOSURES}, OVERALL, counts, outcome)
+    columns = {e: e for e in EXPOSURES}
+    rows = _linear_rows(setting, fitted, columns, OVERALL, counts, setting.known(), outcome)
     return ModelResult(rows, [_events_per_parameter(setting, fitted)] if outcome == "dementia" else [])
 
 
-def _linear_by_age(setting: _Setting) -> ModelResult:
+def _linear_by_age(setting: Setting) -> ModelResult:
     """Dose effects by band of attained age from one fit, and the tests that they are equal over bands."""
     bands = {label: {e: f"{e} at {label}" for e in EXPOSURES} for label in setting.age_strata}
-    frame = setting.known_dose.with_columns(
+    frame = setting.known_time.with_columns(
         pl.when(pl.col("age_stratum") == label).then(pl.col(e)).otherwise(0.0).alias(column)
         for label, columns in bands.items()
         for e, column in columns.items()
     )
-    fitted = _fit(setting, frame, [c for columns in bands.values() for c in columns.values()])
+    fitted = fit(setting, frame, [c for columns in bands.values() for c in columns.values()])
+    known = setting.known(setting.age_strata)
     rows = []
     for label, columns in bands.items():
         counts = linear_counts(frame.filter(pl.col("age_stratum") == label), "dementia")
-        rows += _linear_rows(setting, fitted, columns, label, counts)
+        rows += _linear_rows(setting, fitted, columns, label, counts, known)
     return ModelResult(rows, _heterogeneity(setting, fitted, bands))
 
 
 def _linear_rows(
-    setting: _Setting,
-    fitted: _Fitted,
+    setting: Setting,
+    fitted: Fitted,
     columns: Mapping[str, str],
     stratum: str,
     counts: Mapping[str, Counts],
+    known: Mapping[tuple[str, str], Known],
     outcome: str = "dementia",
 ) -> list[Estimate]:
     blank = _blank(setting, stratum, outcome)
+    of = {e: asdict(counts[e]) | asdict(known[stratum, e]) for e in (*columns, CONTRAST)}
     rows = [
         _row(
-            replace(blank, exposure=exposure, term=setting.per, reference="per unit", **asdict(counts[exposure])),
+            replace(blank, exposure=exposure, term=setting.per, reference="per unit", **of[exposure]),
             fitted.contrast({column: 1}),
             fitted.reason(column, "a dose of this class"),
             setting,
@@ -160,15 +115,13 @@ def _linear_rows(
         )
         for exposure, column in columns.items()
     ]
-    binder, non_binder = (columns[e] for e in _CONTRASTED)
+    binder, non_binder = (columns[e] for e in CONTRASTED)
     reason = fitted.reason(binder, "a dose of binders") or fitted.reason(non_binder, "a dose of non-binders")
-    contrast = replace(
-        blank, exposure=CONTRAST, term=setting.per, reference="tspo_non_binder", **asdict(counts[CONTRAST])
-    )
+    contrast = replace(blank, exposure=CONTRAST, term=setting.per, reference="tspo_non_binder", **of[CONTRAST])
     return [*rows, _row(contrast, fitted.contrast({binder: 1, non_binder: -1}), reason, setting)]
 
 
-def _heterogeneity(setting: _Setting, fitted: _Fitted, bands: Mapping[str, Mapping[str, str]]) -> list[Diagnostic]:
+def _heterogeneity(setting: Setting, fitted: Fitted, bands: Mapping[str, Mapping[str, str]]) -> list[Diagnostic]:
     """Likelihood-ratio tests that a class's effect, and then all of them, are equal over the age bands."""
     if fitted.fit is None or fitted.sets is None:
         return []
@@ -177,20 +130,20 @@ def _heterogeneity(setting: _Setting, fitted: _Fitted, bands: Mapping[str, Mappi
         equal = {e: [columns[e] for columns in bands.values()] for e in tested}
         free = [c for columns in bands.values() for e, c in columns.items() if e not in tested]
         kept = {c: [c] for c in (*free, *setting.protocol.model.covariates)}
-        smaller = _fit_sets(setting, fitted.sets.summed({**equal, **kept})).fit
+        smaller = fit_sets(setting, fitted.sets.summed({**equal, **kept})).fit
         if smaller is not None and fitted.fit.degrees_of_freedom > smaller.degrees_of_freedom:
             label = tested[0] if len(tested) == 1 else "all classes"
             tests.append(_heterogeneity_row(setting, label, likelihood_ratio_test(fitted.fit, smaller)))
     return tests
 
 
-def _heterogeneity_row(setting: _Setting, label: str, test: tuple[float, int, float]) -> Diagnostic:
+def _heterogeneity_row(setting: Setting, label: str, test: tuple[float, int, float]) -> Diagnostic:
     meaning = "Likelihood-ratio test that the hazard ratio per dose is the same in all bands of attained age."
     return Diagnostic("heterogeneity over age strata", setting.analysis.name, "info", meaning, label, *test)
 
 
-def _events_per_parameter(setting: _Setting, fitted: _Fitted) -> Diagnostic:
-    events = int(setting.known_dose.get_column("event").sum())
+def _events_per_parameter(setting: Setting, fitted: Fitted) -> Diagnostic:
+    events = int(setting.known_time.get_column("event").sum())
     parameters = len(fitted.fit.columns) if fitted.fit else len(EXPOSURES) + len(setting.protocol.model.covariates)
     wanted = setting.protocol.gates.events_per_parameter
     value = events / max(parameters, 1)
@@ -199,38 +152,42 @@ def _events_per_parameter(setting: _Setting, fitted: _Fitted) -> Diagnostic:
     return Diagnostic("events per parameter", setting.analysis.name, verdict, meaning, value=value)
 
 
-def _categories(setting: _Setting) -> ModelResult:
+def _categories(setting: Setting) -> ModelResult:
     """Each class's dose categories against zero, all classes in one fit, overall."""
-    return ModelResult(_category_rows(setting, setting.frame, OVERALL))
+    return ModelResult(_category_rows(setting, setting.frame, OVERALL, setting.known()))
 
 
-def _categories_by_age(setting: _Setting) -> ModelResult:
+def _categories_by_age(setting: Setting) -> ModelResult:
     """The same within each band of attained age."""
+    known = setting.known(setting.age_strata)
     rows = []
     for label in setting.age_strata:
-        rows += _category_rows(setting, setting.frame.filter(pl.col("age_stratum") == label), label)
+        rows += _category_rows(setting, setting.frame.filter(pl.col("age_stratum") == label), label, known)
     return ModelResult(rows)
 
 
-def _category_rows(setting: _Setting, frame: pl.DataFrame, stratum: str) -> list[Estimate]:
+def _category_rows(
+    setting: Setting, frame: pl.DataFrame, stratum: str, known: Mapping[tuple[str, str], Known]
+) -> list[Estimate]:
     cells = {e: category_counts(frame, e) for e in EXPOSURES}
     columns = {(e, label): f"{e}[{label}]" for e in EXPOSURES for label in cells[e] if label != setting.categories[0]}
     indicators = frame.with_columns(
         (pl.col(f"category_{e}") == label).cast(pl.Int8).alias(column) for (e, label), column in columns.items()
     )
-    fitted = _fit(setting, indicators, list(columns.values()))
+    fitted = fit(setting, indicators, list(columns.values()))
     empty, blank = nobody(frame), _blank(setting, stratum)
     rows = []
     for exposure in EXPOSURES:
         unknown = [UNKNOWN_DOSE] if UNKNOWN_DOSE in cells[exposure] else []
         for label in [*setting.categories, *unknown]:
             counts = cells[exposure].get(label, empty)
-            row = replace(blank, exposure=exposure, term=label, reference=setting.categories[0], **asdict(counts))
+            numbers = asdict(counts) | asdict(known[stratum, exposure])
+            row = replace(blank, exposure=exposure, term=label, reference=setting.categories[0], **numbers)
             rows.append(_category_row(setting, row, fitted, columns.get((exposure, label)), counts))
     return rows
 
 
-def _category_row(setting: _Setting, row: Estimate, fitted: _Fitted, column: str | None, counts: Counts) -> Estimate:
+def _category_row(setting: Setting, row: Estimate, fitted: Fitted, column: str | None, counts: Counts) -> Estimate:
     if row.term == row.reference:
         if fitted.fit is None:
             return replace(row, status=f"not estimable: {fitted.why}")
@@ -241,7 +198,7 @@ def _category_row(setting: _Setting, row: Estimate, fitted: _Fitted, column: str
     return _row(row, fitted.contrast({column: 1}), reason, setting, counts.mdrr())
 
 
-def _blank(setting: _Setting, stratum: str, outcome: str = "dementia") -> Estimate:
+def _blank(setting: Setting, stratum: str, outcome: str = "dementia") -> Estimate:
     protocol = setting.protocol
     return Estimate(
         analysis=setting.analysis.name,
@@ -258,7 +215,7 @@ def _blank(setting: _Setting, stratum: str, outcome: str = "dementia") -> Estima
 
 
 def _row(
-    row: Estimate, contrast: Contrast | None, reason: str, setting: _Setting, mdrr: float | None = None
+    row: Estimate, contrast: Contrast | None, reason: str, setting: Setting, mdrr: float | None = None
 ) -> Estimate:
     """The row with its estimate, or with the reason why there is none."""
     if contrast is None or reason:
@@ -277,7 +234,7 @@ def _row(
     )
 
 
-MODELS: Mapping[str, Callable[[_Setting], ModelResult]] = {
+MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "linear": _linear,
     "linear by age": _linear_by_age,
     "categories": _categories,

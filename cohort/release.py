@@ -11,14 +11,18 @@ from typing import Any
 
 import polars as pl
 
-from cohort.analyses import PRIMARY
+from cohort.analyses import PRIMARY, analyses
+from cohort.counts import known_doses
 from cohort.cross_check import cross_check
 from cohort.curves import incidence_curves
 from cohort.disclosure import suppress_attrition, suppress_counts, suppress_estimates, suppress_time_at_risk
+from cohort.dose_checks import dose_computed, dose_discarded, missing_dose_bounds, time_known, told
+from cohort.dose_tables import drugs_with_hidden_fills, release_coverage, release_supply
 from cohort.engine import TableRef
 from cohort.errors import ConservationError
 from cohort.evidence import drug_table
-from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, dose_category_labels
+from cohort.imputation import pooled
+from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
 from cohort.models import columns_needed, prepare
 from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
@@ -58,19 +62,47 @@ def write_release(
     Returns:
         The run's diagnostics; the run is marked when one of them failed.
     """
-    protocol = prepared.analysis(PRIMARY).protocol
+    protocol = prepared.settings.load_protocol()
+    threshold = protocol.disclosure.min_cell_count
     balances = check_conservation(tables["conservation"])
     frame = prepare(pl.read_parquet(tables["person_time"].path, columns=columns_needed(protocol)), protocol)
-    result = read_models(models)
-    result.diagnostics += [_coverage(frame, protocol), _conservation(balances), cross_check(frame, protocol)]
+    result = pooled(read_models(models), protocol.model.confidence_level)
+    estimates = suppress_estimates(estimates_frame(result.estimates), threshold, _other_populations(protocol))
+    result.diagnostics = [
+        *told(result.diagnostics, estimates),
+        *_dose_checks(tables, frame, protocol),
+        missing_dose_bounds(estimates, protocol, prepared.planned),
+        _conservation(balances),
+        cross_check(frame, protocol),
+    ]
     release = prepared.settings.folder.release
     for name, table in _tables(protocol, tables, result, frame).items():
         _write(table, release / f"{name}.csv")
-    estimates = suppress_estimates(estimates_frame(result.estimates), protocol.disclosure.min_cell_count)
     _write(estimates, release / "estimates.csv")
     _write(estimates, release / "estimates.parquet")
     write_json(release / "run.json", _run_record(prepared, protocol, balances, result, record))
     return result.diagnostics
+
+
+def _other_populations(protocol: Protocol) -> dict[str, str]:
+    """Analysis -> a name of its study population, where that is another than the primary one."""
+
+    def population(of: Protocol) -> str:
+        sections = (of.population, of.outcome, of.strata)
+        return "\n".join(section.model_dump_json() for section in sections)
+
+    every = {a.name: population(a.protocol) for a in analyses(protocol)}
+    return {name: found for name, found in every.items() if found != every[PRIMARY]}
+
+
+def _dose_checks(tables: Mapping[str, TableRef], frame: pl.DataFrame, protocol: Protocol) -> list[Diagnostic]:
+    known = known_doses(pl.read_parquet(tables["dose_known"].path))
+    loss, coverage = (pl.read_parquet(tables[name].path) for name in ("supply_loss", "dose_coverage"))
+    return [
+        time_known(frame, protocol),
+        dose_computed(known, protocol),
+        dose_discarded(loss, coverage, classified_drugs(protocol).select("drug", "mg_per_dme"), protocol),
+    ]
 
 
 def _tables(
@@ -78,13 +110,15 @@ def _tables(
 ) -> dict[str, pl.DataFrame]:
     threshold = protocol.disclosure.min_cell_count
     use = drug_table(protocol, pl.read_parquet(tables["drug_use"].path))
-    coverage = pl.read_parquet(tables["dose_coverage"].path).sort("drug", "status", "rule")
+    coverage = release_coverage(pl.read_parquet(tables["dose_coverage"].path), threshold)
+    loss, untold = pl.read_parquet(tables["supply_loss"].path), drugs_with_hidden_fills(coverage)
     return {
         "attrition": suppress_attrition(_attrition(tables["attrition"]), threshold),
         "person_time": suppress_time_at_risk(_person_time(tables["time_at_risk"], protocol), threshold),
         "curves": incidence_curves(frame, protocol),
         "diagnostics": diagnostics_frame(result.diagnostics),
-        "dose_coverage": suppress_counts(coverage, ("fills", "persons"), threshold, ("mg",)),
+        "dose_coverage": coverage,
+        "supply": release_supply(loss, untold, threshold),
         "drugs": suppress_counts(use, ("fills", "persons"), threshold, ("dose_dme", "dose_ddd")),
     }
 
@@ -106,7 +140,7 @@ def _attrition(table: TableRef) -> pl.DataFrame:
 def _person_time(table: TableRef, protocol: Protocol) -> pl.DataFrame:
     """Person-time by exposure, age stratum and category, in the order of the protocol, empty cells included."""
     counted = pl.read_parquet(table.path)
-    categories = [*dose_category_labels(protocol.exposure.category_bounds), UNKNOWN_DOSE, OVERALL]
+    categories = [*dose_category_labels(protocol.exposure), UNKNOWN_DOSE, OVERALL]
     strata = [*age_stratum_labels(protocol.strata.age_bands), OVERALL]
     cells = [(e, s, c) for e in EXPOSURES for s in strata for c in categories]
     full = pl.DataFrame(cells, schema=["exposure", "age_stratum", "category"], orient="row")
@@ -114,23 +148,6 @@ def _person_time(table: TableRef, protocol: Protocol) -> pl.DataFrame:
     return joined.with_columns(pl.col("persons", "events", "deaths", "person_days").fill_null(0)).select(
         pl.exclude("person_days"), (pl.col("person_days") / _DAYS_PER_YEAR).alias("person_years")
     )
-
-
-def _coverage(frame: pl.DataFrame, protocol: Protocol) -> Diagnostic:
-    """Share of exposed person-time whose dose is known in every class."""
-    exposed = pl.any_horizontal(
-        pl.col(f"category_{e}") != dose_category_labels(protocol.exposure.category_bounds)[0] for e in EXPOSURES
-    )
-    unknown = pl.any_horizontal(pl.col(f"category_{e}") == UNKNOWN_DOSE for e in EXPOSURES)
-    days = frame.select(
-        all=pl.col("days").filter(exposed).sum(), known=pl.col("days").filter(exposed & ~unknown).sum()
-    ).row(0)
-    meaning = "Share of exposed person-time whose dose is known; unknown dose is never taken as zero."
-    if not days[0]:
-        return Diagnostic("dose coverage", PRIMARY, "fail", "Nobody at risk was exposed.")
-    share, gates = days[1] / days[0], protocol.gates
-    verdict = "pass" if share >= gates.known_dose_share else "warn" if share >= gates.known_dose_share_fail else "fail"
-    return Diagnostic("dose coverage", PRIMARY, verdict, meaning, value=share)
 
 
 def _conservation(balances: Sequence[Mapping[str, Any]]) -> Diagnostic:

@@ -34,11 +34,15 @@ ESTIMATE_SCHEMA: dict[str, type[pl.DataType]] = {
     "p_value": pl.Float64,
     "mdrr": pl.Float64,
     "status": pl.String,
+    "known_time_share": pl.Float64,
+    "known_dose_share": pl.Float64,
 }
 """Columns of `estimates`, in order."""
 
 ESTIMATE_COUNTS = ("persons", "persons_exposed", "events", "events_exposed")
 ESTIMATE_NUMBERS = ("person_years", "hazard_ratio", "ci_lower", "ci_upper", "log_hr", "se_log_hr", "p_value", "mdrr")
+ESTIMATE_SHARES = ("known_time_share", "known_dose_share")
+"""How much of the exposed time has a known dose, and how much of the dose was computed."""
 
 DIAGNOSTIC_SCHEMA: dict[str, type[pl.DataType]] = {
     "diagnostic": pl.String,
@@ -55,6 +59,8 @@ DIAGNOSTIC_SCHEMA: dict[str, type[pl.DataType]] = {
 
 OVERALL = "overall"
 CONTRAST = "binder_minus_non_binder"
+BOUND = "missing-dose-"
+"""How the names of the analyses begin that put something in place of doses that could not be computed."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ class Estimate:
     p_value: float | None = None
     mdrr: float | None = None
     status: str = "ok"
+    known_time_share: float | None = None
+    known_dose_share: float | None = None
 
     @property
     def estimate_id(self) -> str:

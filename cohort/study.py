@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cohort.analyses import PRIMARY, Analysis, analyses
 from cohort.cdm import CDM_TABLES
+from cohort.counts import known_doses
 from cohort.engine import Step, TableRef, build, load_steps, table_key, write_input
 from cohort.feasibility import Survey, survey
 from cohort.inputs import study_inputs, study_parameters
@@ -25,9 +26,9 @@ from cohort.results import Diagnostic, Estimate, ModelResult
 from cohort.run import RunFolder, write_json
 from cohort.source import Resources, open_cdm
 
-PERSON_TIME = "person_time"
+PERSON_TIME, DOSE_KNOWN, DOSE_REMEDY = "person_time", "dose_known", "dose_remedy"
 _CDM_NAMES = {table.name for table in CDM_TABLES}
-_PRIMARY_ONLY = {"conservation", "attrition", "dose_coverage", "drug_use"}
+_PRIMARY_ONLY = {"conservation", "attrition", "dose_coverage", "drug_use", "supply_loss"}
 
 
 class RunSettings(BaseModel):
@@ -68,6 +69,13 @@ class Prepared(BaseModel):
     cdm_keys: dict[str, str]
     """CDM table -> content key."""
     survey: Survey
+    planned: tuple[str, ...]
+    """The analyses to run, by name."""
+
+    def without_bounds(self) -> "Prepared":
+        """The same without the bounds for missing doses, which equal the primary analysis where none is missing."""
+        kept = [a.name for a in analyses(self.settings.load_protocol()) if not a.is_bound]
+        return self.model_copy(update={"planned": tuple(name for name in self.planned if name in kept)})
 
     def analysis(self, name: str) -> Analysis:
         """One of the run's analyses by name."""
@@ -82,17 +90,17 @@ def prepare_run(settings: RunSettings) -> Prepared:
         CannotStudy: the CDM lacks what the study needs.
     """
     protocol = settings.load_protocol()
-    frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
     with open_cdm(settings.cdm, settings.resources) as cdm:
         found = survey(cdm, protocol)
         cdm_keys = {name: _digest(stamp) for name, stamp in cdm.fingerprint().items()}
         cdm.require()
     folder = settings.folder.create()
+    frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
     inputs = {
         name: {table: write_input(frame, table, folder.tables(name) / "inputs") for table, frame in tables.items()}
         for name, tables in frames.items()
     }
-    return Prepared(settings=settings, inputs=inputs, cdm_keys=cdm_keys, survey=found)
+    return Prepared(settings=settings, inputs=inputs, cdm_keys=cdm_keys, survey=found, planned=tuple(inputs))
 
 
 def steps_of(analysis: str) -> list[Step]:
@@ -122,19 +130,19 @@ def build_table(
         return build(cdm.connection, step, parameters, inputs, key, path)
 
 
-def fit_one(prepared: Prepared, analysis: str, model: str, person_time: TableRef) -> str:
+def fit_one(prepared: Prepared, analysis: str, model: str, person_time: TableRef, dose_known: TableRef) -> str:
     """Fit one model of one analysis; its result is a small private file, whose path is returned.
 
-    A result that was made from the same person-time, by the same protocol and code, is kept.
+    A result that was made from the same tables, by the same protocol and code, is kept.
     """
     chosen = prepared.analysis(analysis)
     folder = prepared.settings.folder.private / "models"
     path = folder / f"{analysis}-{model.replace(' ', '-')}.json"
-    key = _digest(person_time.key, chosen.protocol.content_hash(), code_hash(), analysis, model)
+    key = _digest(person_time.key, dose_known.key, chosen.protocol.content_hash(), code_hash(), analysis, model)
     if _stored(path).get("key") == key:
         return str(path)
     frame = prepare(pl.read_parquet(person_time.path, columns=columns_needed(chosen.protocol)), chosen.protocol)
-    result = fit_model(model, frame, chosen)
+    result = fit_model(model, frame, chosen, known_doses(pl.read_parquet(dose_known.path)))
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"key": key, **asdict(result)})
     return str(path)

@@ -8,15 +8,15 @@ Persons do not add up over strata or categories, since one person is in several.
 is so where nobody moves), and the difference of a total and a part, the persons who were never in it, counts too.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cohort.additive import Key, Shared, Sum, freedom, lines, to_hide
 from cohort.inputs import UNKNOWN_DOSE
 from cohort.results import CONTRAST, OVERALL
 
-REFERENCE = "0"
-"""The dose category without a dose: every hazard ratio stands on it, so it is the last part to be hidden."""
+REFERENCES = ("0", "never")
+"""The dose category without a dose, by its labels: every hazard ratio stands on it, so it is hidden last."""
 
 Cells = Mapping[Key, int]
 """(age stratum, dose category) -> count, without the totals of the strata."""
@@ -47,17 +47,22 @@ class Categories:
     hidden: Collection[Key]
 
 
-def shared_totals(totals: Mapping[str, int], threshold: int, distinct: bool) -> Shared:
+def shared_totals(
+    totals: Mapping[str, int], threshold: int, distinct: bool, others: Sequence[Mapping[str, int]] = ()
+) -> Shared:
     """The totals of the age strata that must be hidden: one decision, on which all tables build.
 
     Args:
         totals: age stratum (with `overall`) -> count.
         distinct: the counts are of persons.
+        others: the totals of other study populations: a total that differs from theirs by few is hidden.
     """
     system = _of_totals(totals, Shared())
     adding_up = list(system.sums)
     if distinct:
         system.add_differences(list(system.counts))
+    for number, other in enumerate(others):
+        system.add_other_population(str(number), totals, other)
     hidden = system.to_hide(_most_useful_first(_totals(totals)), threshold)
     return Shared(frozenset(hidden), freedom(adding_up, hidden))
 
@@ -117,7 +122,7 @@ def _of_totals(totals: Mapping[str, int], shared: Shared) -> "_System":
 
 def _most_useful_first(counts: Mapping[Key, int]) -> list[Key]:
     """Margins first, then the reference category, then large counts."""
-    return sorted(counts, key=lambda key: (-key.count(OVERALL), key[-1] != REFERENCE, -counts[key], key))
+    return sorted(counts, key=lambda key: (-key.count(OVERALL), key[-1] not in REFERENCES, -counts[key], key))
 
 
 @dataclass
@@ -143,6 +148,14 @@ class _System:
         for line in [line for line in self.sums if line.total in among]:
             for part in (part for part in line.parts if part in among):
                 self.complement(line.total, part, ("never", *part, *line.total))
+
+    def add_other_population(self, name: str, totals: Mapping[str, int], other: Mapping[str, int]) -> None:
+        """Another population shows its totals too, and a reader takes one from the other."""
+        for stratum in totals.keys() & other.keys():
+            shown, own, rest = ("other", name, stratum), (stratum, OVERALL), ("difference", name, stratum)
+            self.counts[shown] = other[stratum]
+            larger, smaller = (own, shown) if totals[stratum] >= other[stratum] else (shown, own)
+            self.complement(larger, smaller, rest)
 
     def add_unknown_dose(self, stratum: str) -> None:
         """All person-time is that of known and of unknown dose; where all doses are known, readers know it."""
@@ -176,9 +189,10 @@ class _System:
 
     def add_reference(self, exposure: str, stratum: str, others: Collection[str]) -> None:
         """Category 0 is the unexposed, and those of them whose dose of another class is unknown."""
-        reference, unknown_dose = (exposure, stratum, REFERENCE), ("unknown dose", stratum)
-        if reference not in self.counts:
+        found = [key for label in REFERENCES if (key := (exposure, stratum, label)) in self.counts]
+        if not found:
             return
+        reference, unknown_dose = found[0], ("unknown dose", stratum)
         own, *other = ((e, stratum, UNKNOWN_DOSE) for e in (exposure, *others))
         without, above = ("unknown dose, 0", exposure, stratum), ("unknown dose, above 0", exposure, stratum)
         self.complement(reference, ("unexposed", exposure, stratum), without)

@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 
 from cohort.analyses import PRIMARY
-from cohort.results import CONTRAST, OVERALL
+from cohort.dose_tables import release_coverage
+from cohort.report.coverage import coverage_groups
+from cohort.results import CONTRAST, ESTIMATE_SHARES, OVERALL
 
 NAMES = {
     "tspo_binder": "TSPO binder",
@@ -32,6 +34,13 @@ def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list
     return [_headline(row, truth) for row in linear.iter_rows(named=True)]
 
 
+def headline_unit(release: Path) -> str:
+    """What the headline's hazard ratios are per, such as `per 365 dme`."""
+    estimates = pl.read_parquet(release / "estimates.parquet", columns=["analysis", "term", "metric"])
+    primary = estimates.filter((pl.col("analysis") == PRIMARY) & pl.col("term").str.starts_with("per "))
+    return " ".join(primary.select("term", "metric").row(0)) if primary.height else ""
+
+
 def _headline(row: Mapping[str, Any], truth: Mapping[str, Any] | None) -> dict[str, str]:
     cells = {
         "exposure": NAMES[row["exposure"]],
@@ -42,7 +51,7 @@ def _headline(row: Mapping[str, Any], truth: Mapping[str, Any] | None) -> dict[s
     }
     if truth is not None:
         cells["planted"] = planted(row["exposure"], row["age_stratum"], truth)
-    return cells
+    return {**cells, "dose known (time / dose)": _known(row)}
 
 
 def planted(exposure: str, age_stratum: str, truth: Mapping[str, Any]) -> str:
@@ -82,5 +91,39 @@ def _ratio(row: Mapping[str, Any]) -> str:
     return f"{row['hazard_ratio']:.2f} ({row['ci_lower']:.2f}-{row['ci_upper']:.2f})"
 
 
+def _known(row: Mapping[str, Any]) -> str:
+    """Of the exposed time the share with a known dose, and of the dose the share that was computed."""
+    time, dose = (_percent(row[name]) for name in ESTIMATE_SHARES)
+    return f"{time} / {dose}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}" if share in (0, 1) else f"{share:.1%}"
+
+
 def _count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
+
+
+def coverage_rows(coverage: pl.DataFrame, threshold: int) -> list[dict[str, str]]:
+    """How the doses of fills are found, by drug, route, rule and unit, as text that may be shown to anybody.
+
+    Args:
+        coverage: the table dose_coverage with true counts.
+        threshold: counts from 1 to threshold - 1 are hidden, and what they follow from.
+    """
+    released = release_coverage(coverage, threshold)
+    texts = [{name: "" if value is None else str(value) for name, value in row.items()} for row in released.to_dicts()]
+    return [
+        {
+            "class": by_class.name,
+            "drug": group.drug,
+            "how": group.how,
+            "fills": group.fills,
+            "persons": group.persons,
+            "computed": group.computed,
+            "rest": group.rest,
+        }
+        for by_class in coverage_groups(texts)
+        for group in by_class.groups
+    ]

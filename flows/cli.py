@@ -8,18 +8,19 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
 from cohort import __version__
 from cohort.errors import TspoError, UsageError
+from flows.terminal import print_findings, print_headline, print_rows, progress
 
 _DEMO_PERSONS, _DEMO_SEED = 20_000, 11
 _GATE_FAILED = 3
-_WORDS = {"exposure", "age", "table", "drug", "concept_set", "class"}
 
 _cdm = click.option(
     "--cdm", required=True, metavar="CDM", help="A .duckdb file, or a folder of Parquet or CSV files named by table."
@@ -77,7 +78,7 @@ def demo(out: str, persons: int, seed: int, threads: int, memory: str) -> None:
     folder = Path(out) / "run"
     failed = _run_study(str(cdm), str(folder), None, (), threads, memory)
     page = build_report(folder / "release", truth=truth)
-    _print_headline(folder / "release", truth)
+    print_headline(folder / "release", truth)
     click.echo(f"\nReport: {page}")
     sys.exit(_GATE_FAILED if failed else 0)
 
@@ -115,7 +116,7 @@ def check(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
     with open_cdm(cdm) as opened:
         found = survey(opened, chosen)
-    _print_rows("Rows by table", [{"table": name, "rows": f"{rows:,}"} for name, rows in found.rows.items()])
+    print_rows("Rows by table", [{"table": name, "rows": f"{rows:,}"} for name, rows in found.rows.items()])
     for warning in found.warnings:
         click.echo(f"warning: {warning}")
     for problem in found.problems:
@@ -130,23 +131,26 @@ def check(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
 @_protocol
 @_changes
 def codes(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
-    """List the study's drugs and concept sets as this CDM resolves them.
+    """List the study's drugs and concept sets as this CDM resolves them, and how doses are found.
 
     \b
     Example: tspo codes --cdm cdm.duckdb
     """
-    from cohort.feasibility import concept_set_codes, drug_codes, resolve_vocabulary
+    from cohort.feasibility import concept_set_codes, dose_coverage, drug_codes, resolve_vocabulary
     from cohort.protocol import load_protocol
     from cohort.source import open_cdm
+    from cohort.summary import coverage_rows
     from cohort.tabular import as_text
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    with open_cdm(cdm) as opened:
+    with TemporaryDirectory() as spill, open_cdm(cdm, spill=Path(spill)) as opened:
         opened.require()
         resolve_vocabulary(opened.connection, chosen)
         drugs, sets = drug_codes(opened.connection), concept_set_codes(opened.connection)
-    _print_rows("Study drugs", as_text(drugs, chosen.disclosure.min_cell_count, ("records", "persons")))
-    _print_rows("Concept sets", as_text(sets))
+        coverage = dose_coverage(opened.connection, chosen)
+    print_rows("Study drugs", as_text(drugs, chosen.disclosure.min_cell_count, ("records", "persons")))
+    print_rows("Concept sets", as_text(sets))
+    print_rows("How the doses of fills are found", coverage_rows(coverage, chosen.disclosure.min_cell_count))
 
 
 @main.command()
@@ -163,7 +167,7 @@ def run(cdm: str, protocol: str | None, changes: Sequence[str], out: str, thread
     Example: tspo run --cdm cdm.duckdb --out runs/first --set exposure.lag_days=730
     """
     failed = _run_study(cdm, out, protocol, changes, threads, memory)
-    _print_headline(Path(out) / "release")
+    print_headline(Path(out) / "release")
     click.echo(f"\nReport: {Path(out) / 'release' / 'report.html'}")
     if failed:
         click.echo(
@@ -189,6 +193,29 @@ def report(folder: str, truth: str | None) -> None:
     if not (release / "run.json").exists():
         raise UsageError(f"{folder} holds no finished run: there is no release/run.json. Start one with `tspo run`.")
     click.echo(f"Report: {build_report(release, truth=_read_truth(Path(truth)) if truth else None)}")
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_protocol
+def expect(files: Sequence[str], protocol: str | None) -> None:
+    """Check what must follow from the fills of one made-up person, as FILE says.
+
+    A FILE is TOML: products, fills, and the doses or days of supply that they must give. The study's own SQL is run
+    on that person in memory. Exit code 3: something does not hold.
+
+    \b
+    Example: tspo expect tests/expectations/tablets.toml
+    """
+    from cohort.expectation.check import check
+    from cohort.expectation.reader import read_expectations
+    from cohort.protocol import load_protocol
+
+    chosen = load_protocol(Path(protocol) if protocol else None)
+    read = read_expectations([Path(file) for file in files], chosen)
+    held = [print_findings(f"{one.path.name}: {one.file.title}", check(one)) for one in read]
+    if not all(held):
+        sys.exit(_GATE_FAILED)
 
 
 def _known_truth(cdm: Path, persons: int, seed: int) -> dict[str, Any]:
@@ -217,7 +244,7 @@ def _read_truth(path: Path) -> dict[str, Any]:
 def _simulate(out: Path, persons: int, seed: int, scenario: str, overwrite: bool) -> Path:
     from cohort.synthetic import simulate as make
 
-    with _progress(f"Simulating {persons:,} persons") as move:
+    with progress(f"Simulating {persons:,} persons") as move:
         return make(out, persons, seed, scenario, progress=lambda share, what: move(what, share), overwrite=overwrite)
 
 
@@ -229,7 +256,7 @@ def _run_study(cdm: str, out: str, protocol: str | None, changes: Sequence[str],
     settings.load_protocol()
     # Prefect's own log is for its server; here the bar tells, and errors come as messages.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    with _progress("Starting") as move:
+    with progress("Starting") as move:
         from flows.progress import listening
         from flows.study import study
 
@@ -238,52 +265,6 @@ def _run_study(cdm: str, out: str, protocol: str | None, changes: Sequence[str],
     for warning in outcome.warnings:
         click.echo(f"warning: {warning}", err=True)
     return outcome.gate_failed
-
-
-class _progress:  # noqa: N801 - used as a function
-    """A progress bar on standard error, on a terminal; a line now and then elsewhere."""
-
-    def __init__(self, what: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:<44}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bar.add_task(what, total=1.0)
-
-    def __enter__(self) -> Callable[[str, float], None]:
-        self._bar.start()
-        return lambda what, share: self._bar.update(self._task, description=what[:44], completed=share)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-
-def _print_headline(release: Path, truth: dict[str, Any] | None = None) -> None:
-    from cohort.summary import headline_rows
-
-    title = "Hazard ratio of dementia per 365 dose units" + (" beside the planted truth" if truth else "")
-    _print_rows(title, headline_rows(release, truth))
-
-
-def _print_rows(title: str, rows: Sequence[dict[str, str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for name in rows[0] if rows else ():
-        table.add_column(
-            name, justify="left" if name in {"exposure", "age", "table", "drug", "concept_set"} else "right"
-        )
-    for row, following in zip(rows, [*rows[1:], {}], strict=True):
-        table.add_row(*row.values(), end_section=row.get("age") != following.get("age"))
-    Console(width=None if sys.stdout.isatty() else 130).print(table)
 
 
 def entry_point() -> None:

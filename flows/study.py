@@ -24,12 +24,21 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
-from cohort.analyses import PRIMARY, analyses
+from cohort.analyses import PRIMARY
 from cohort.engine import TableRef
-from cohort.models import MODELS
 from cohort.release import write_release
 from cohort.report import build_report
-from cohort.study import PERSON_TIME, Prepared, RunSettings, build_table, fit_one, prepare_run, steps_of
+from cohort.study import (
+    DOSE_KNOWN,
+    DOSE_REMEDY,
+    PERSON_TIME,
+    Prepared,
+    RunSettings,
+    build_table,
+    fit_one,
+    prepare_run,
+    steps_of,
+)
 from cohort.summary import artifact_rows, summary_markdown
 from flows.progress import tell
 
@@ -60,9 +69,9 @@ def table(
 
 
 @task(name="model", task_run_name="{analysis}: {model}", cache_policy=NO_CACHE)
-def model(prepared: Prepared, analysis: str, model: str, person_time: TableRef) -> str:
+def model(prepared: Prepared, analysis: str, model: str, person_time: TableRef, dose_known: TableRef) -> str:
     """Fit one model."""
-    return fit_one(prepared, analysis, model, person_time)
+    return fit_one(prepared, analysis, model, person_time, dose_known)
 
 
 @task(name="release", cache_policy=NO_CACHE)
@@ -97,12 +106,15 @@ def study(settings: RunSettings) -> StudyOutcome:
     for warning in prepared.survey.warnings:
         get_run_logger().warning(warning)
     tables: dict[str, dict[str, PrefectFuture[TableRef]]] = {}
-    for analysis in analyses(settings.load_protocol()):
-        tables[analysis.name] = _submit_tables(prepared, analysis.name, tables.get(PRIMARY, {}))
-    models = {
-        (analysis_name, name): _submit_model(prepared, analysis_name, name, built[PERSON_TIME])
-        for analysis_name, built in tables.items()
-        for name in MODELS
+    tables[PRIMARY] = _submit_tables(prepared, PRIMARY, {})
+    if not tables[PRIMARY][DOSE_REMEDY].result().rows:
+        prepared = prepared.without_bounds()
+    for analysis in prepared.planned[1:]:
+        tables[analysis] = _submit_tables(prepared, analysis, tables[PRIMARY])
+    models: dict[tuple[str, str], PrefectFuture[str]] = {
+        (analysis, name): _submit_model(prepared, analysis, name, built)
+        for analysis, built in tables.items()
+        for name in prepared.analysis(analysis).models
     }
     steps = {(a, s): future for a, built in tables.items() for s, future in built.items()}
     _follow({**steps, **models})
@@ -127,8 +139,8 @@ def _submit_tables(
     return futures
 
 
-def _submit_model(prepared: Prepared, analysis: str, name: str, person_time: Any) -> PrefectFuture[str]:
-    return model.submit(prepared, analysis, name, person_time)
+def _submit_model(prepared: Prepared, analysis: str, name: str, built: Mapping[str, Any]) -> PrefectFuture[str]:
+    return model.submit(prepared, analysis, name, built[PERSON_TIME], built[DOSE_KNOWN])
 
 
 def _follow(futures: Mapping[tuple[str, str], PrefectFuture[Any]]) -> None:

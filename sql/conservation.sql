@@ -44,24 +44,60 @@ inner join drug_product on drug_product.drug_concept_id = drug_record.drug_conce
 where drug_record.is_study_drug
 union all
 select
-    'mg: dose of persons with a birth date = supply' as balance,
-    coalesce(sum(dose.mg_per_day * dose.days), 0) as before_step,
-    (select coalesce(sum(supply.mg_per_day * supply.days), 0) from supply) as after_step
+    'mg: ledger of persons with a birth date = mg per day x days' as balance,
+    coalesce(sum(dose.mg), 0) as before_step,
+    (select coalesce(sum(stockpile.mg_per_day * stockpile.days), 0) from stockpile) as after_step
 from dose
 semi join birth on birth.person_id = dose.person_id
+where dose.status in ('computed', 'imputed')
+union all
+select
+    'days of supply: ledger = taken + discarded by the cap + discarded by a switch' as balance,
+    coalesce(sum(dose.days), 0) as before_step,
+    (
+        select coalesce(
+            sum(stockpile.accruing_days + stockpile.discarded_by_cap + stockpile.discarded_by_switch), 0
+        )
+        from stockpile
+    ) as after_step
+from dose
+semi join birth on birth.person_id = dose.person_id
+where dose.status <> 'duplicate' and dose.status not like 'out of scope%'
+union all
+select
+    'days taken: stockpile = supply' as balance,
+    coalesce(sum(stockpile.accruing_days), 0) as before_step,
+    (select coalesce(sum(supply.accruing_days), 0) from supply) as after_step
+from stockpile
 union all
 select
     'dose units: supply of the cohort = dose_step' as balance,
     coalesce(sum(
         supply.accruing_days
-        * case $metric when 'dme' then supply.dme_per_day else supply.ddd_per_day end
+        * case $metric
+            when 'ddd' then supply.ddd_per_day
+            when 'tspo_weighted' then supply.tspo_per_day
+            else supply.dme_per_day
+        end
     ), 0) as before_step,
     (
-        select coalesce(sum(
-            -cast(dose_step.day as double)
-            * case $metric when 'dme' then dose_step.dme_change_nano else dose_step.ddd_change_nano end
-        ), 0) / 1000000000
+        select coalesce(sum(-cast(dose_step.day as double) * dose_step.slope), 0) / 1000000000
         from dose_step
     ) as after_step
 from supply
 semi join cohort on cohort.person_id = supply.person_id
+where $metric in ('dme', 'ddd', 'tspo_weighted', 'intensity')
+having $metric in ('dme', 'ddd', 'tspo_weighted', 'intensity')
+union all
+select
+    'days of use: use_period = dose_step' as balance,
+    coalesce(sum(use_period.end_day - use_period.first_day), 0) as before_step,
+    (
+        select coalesce(sum(-cast(dose_step.day as double) * case $metric
+            when 'intensity' then dose_step.use_slope
+            else dose_step.slope / cast(1000000000 as double)
+        end), 0)
+        from dose_step
+    ) as after_step
+from use_period
+having $metric in ('days', 'intensity')

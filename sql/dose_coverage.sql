@@ -1,11 +1,39 @@
--- One row per study drug, rule and status of its fills: fills, persons and mg.
+-- One row per study drug, route, rule, unit of strength, status and reason: fills, persons and mg.
+with counted as (
+    select
+        dose.drug,
+        dose.tspo_class,
+        dose.route,
+        dose.strength_rule as rule,
+        dose.strength_unit as unit,
+        case
+            when dose.status like 'unknown%' then 'unknown'
+            when dose.status like 'out of scope%' then 'out of scope'
+            else dose.status
+        end as status,
+        coalesce(dose.problem, '') as reason,
+        dose.person_id,
+        dose.mg
+    from dose
+)
+
 select
-    dose.drug,
-    dose.tspo_class,
-    dose.rule,
-    dose.status,
+    counted.drug,
+    counted.tspo_class,
+    counted.route,
+    counted.rule,
+    counted.unit,
+    counted.status,
+    counted.reason,
     count(*) as fills,
-    count(distinct dose.person_id) as persons,
-    sum(dose.mg_per_day * dose.days) as mg
-from dose
-group by dose.drug, dose.tspo_class, dose.rule, dose.status
+    count(distinct counted.person_id) as persons,
+    sum(counted.mg) as mg
+from counted
+group by
+    counted.drug,
+    counted.tspo_class,
+    counted.route,
+    counted.rule,
+    counted.unit,
+    counted.status,
+    counted.reason

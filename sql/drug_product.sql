@@ -1,4 +1,4 @@
--- One row per drug concept and study ingredient in it; `form` is set where the form is out of scope.
+-- One row per drug concept and study ingredient in it, with the route that its name states, if it states one.
 with pair as (
     select concept_ancestor.descendant_concept_id as drug_concept_id, study_ingredient.ingredient_concept_id
     from study_ingredient
@@ -24,19 +24,15 @@ select
     named.drug_concept_id,
     named.ingredient_concept_id,
     named.concept_name,
-    study_ingredient.drug,
-    study_ingredient.tspo_class,
-    study_ingredient.mg_per_dme,
-    study_ingredient.mg_per_ddd,
-    min(dosage_form.form) as form
+    -- A form that is out of scope outranks one that is not: "Oral Solution for Rectal Use" is no tablet.
+    coalesce(
+        min(dosage_form.route) filter (where not dosage_form.in_scope),
+        min(dosage_form.route)
+    ) as route,
+    bool_and(dosage_form.in_scope) as in_scope
 from named
-inner join study_ingredient on study_ingredient.ingredient_concept_id = named.ingredient_concept_id
 left join dosage_form on position(dosage_form.word in lower(named.concept_name)) > 0
 group by
     named.drug_concept_id,
     named.ingredient_concept_id,
-    named.concept_name,
-    study_ingredient.drug,
-    study_ingredient.tspo_class,
-    study_ingredient.mg_per_dme,
-    study_ingredient.mg_per_ddd
+    named.concept_name

@@ -22,6 +22,7 @@ select
     drug_exposure.verbatim_end_date,
     drug_exposure.days_supply,
     drug_exposure.quantity,
+    drug_exposure.route_concept_id,
     role.is_study_drug
 from drug_exposure
 inner join role on role.drug_concept_id = drug_exposure.drug_concept_id

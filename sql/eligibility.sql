@@ -17,7 +17,7 @@ prior_user as (
     from entry
     inner join fill on fill.person_id = entry.person_id
     where
-        fill.form is null
+        fill.in_scope
         and fill.fill_date < entry.entry_date
         and date_diff('day', fill.fill_date, entry.entry_date) <= $washout_days
 ),

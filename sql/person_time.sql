@@ -1,21 +1,32 @@
 -- One row per person and interval (start, stop] in days of age, with the lagged dose as known at its start.
 with unknown_from as (
-    select
-        dose_unknown.person_id,
-        dose_unknown.tspo_class,
-        case $metric when 'dme' then dose_unknown.dme_unknown_day else dose_unknown.ddd_unknown_day end + $lag_days
-            as day
+    select dose_unknown.person_id, dose_unknown.tspo_class, dose_unknown.day + $lag_days as day
     from dose_unknown
 ),
 
--- Slope s from day d on adds s * (t - d) to the dose of day t: running sums of s and of s * d give every dose.
+-- Slope s and jump j on day d add s * (t - d) + j to the value of day t: running sums of s and of s * d - j give every
+-- value. What leaves a rolling window does so by the same changes with the opposite sign.
 change as (
     select
         dose_step.person_id,
         dose_step.tspo_class,
         dose_step.day + $lag_days as day,
-        case $metric when 'dme' then dose_step.dme_change_nano else dose_step.ddd_change_nano end as slope
+        dose_step.slope,
+        dose_step.slope * (dose_step.day + $lag_days) - dose_step.jump as moment,
+        dose_step.use_slope,
+        dose_step.use_slope * (dose_step.day + $lag_days) as use_moment
     from dose_step
+    union all
+    select
+        dose_step.person_id,
+        dose_step.tspo_class,
+        dose_step.day + $lag_days + cast($window_days as integer) as day,
+        -dose_step.slope as slope,
+        dose_step.jump - dose_step.slope * (dose_step.day + $lag_days + cast($window_days as integer)) as moment,
+        -dose_step.use_slope as use_slope,
+        -dose_step.use_slope * (dose_step.day + $lag_days + cast($window_days as integer)) as use_moment
+    from dose_step
+    where $window_days is not null
 ),
 
 -- Whatever happened before entry counts from entry on; whatever comes after exit does not count.
@@ -25,12 +36,14 @@ mark as (
         greatest(change.day, cohort.entry_day) as day,
         change.tspo_class,
         change.slope,
-        change.slope * change.day as moment,
+        change.moment,
+        change.use_slope,
+        change.use_moment,
         null as unknown_class,
         null as lower_age
     from cohort
     inner join change on change.person_id = cohort.person_id
-    where change.day < cohort.exit_day and change.slope <> 0
+    where change.day < cohort.exit_day
     union all
     select
         cohort.person_id,
@@ -38,6 +51,8 @@ mark as (
         null as tspo_class,
         0 as slope,
         0 as moment,
+        0 as use_slope,
+        0 as use_moment,
         unknown_from.tspo_class as unknown_class,
         null as lower_age
     from cohort
@@ -62,6 +77,8 @@ mark as (
         null as tspo_class,
         0 as slope,
         0 as moment,
+        0 as use_slope,
+        0 as use_moment,
         null as unknown_class,
         age_band.lower_age
     from cohort
@@ -76,13 +93,20 @@ class_day as (
         mark.tspo_class,
         sum(mark.slope) as slope,
         sum(mark.moment) as moment,
+        sum(mark.use_slope) as use_slope,
+        sum(mark.use_moment) as use_moment,
         bool_or(mark.unknown_class = 'binder') as binder_unknown,
         bool_or(mark.unknown_class = 'non_binder') as non_binder_unknown,
         bool_or(mark.unknown_class = 'unknown') as unknown_unknown,
         max(mark.lower_age) as lower_age
     from mark
     group by mark.person_id, mark.day, mark.tspo_class
-    having mark.tspo_class is null or sum(mark.slope) <> 0 or sum(mark.moment) <> 0
+    having
+        mark.tspo_class is null
+        or sum(mark.slope) <> 0
+        or sum(mark.moment) <> 0
+        or sum(mark.use_slope) <> 0
+        or sum(mark.use_moment) <> 0
 ),
 
 person_day as (
@@ -91,11 +115,18 @@ person_day as (
         class_day.day,
         coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'binder'), 0) as binder_slope,
         coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'binder'), 0) as binder_moment,
+        coalesce(sum(class_day.use_slope) filter (where class_day.tspo_class = 'binder'), 0) as binder_use_slope,
+        coalesce(sum(class_day.use_moment) filter (where class_day.tspo_class = 'binder'), 0) as binder_use_moment,
         coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'non_binder'), 0) as non_binder_slope,
-        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'non_binder'), 0)
-            as non_binder_moment,
+        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'non_binder'), 0) as non_binder_moment,
+        coalesce(sum(class_day.use_slope) filter (where class_day.tspo_class = 'non_binder'), 0)
+            as non_binder_use_slope,
+        coalesce(sum(class_day.use_moment) filter (where class_day.tspo_class = 'non_binder'), 0)
+            as non_binder_use_moment,
         coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_slope,
         coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_moment,
+        coalesce(sum(class_day.use_slope) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_use_slope,
+        coalesce(sum(class_day.use_moment) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_use_moment,
         bool_or(class_day.binder_unknown) as binder_unknown,
         bool_or(class_day.non_binder_unknown) as non_binder_unknown,
         bool_or(class_day.unknown_unknown) as unknown_unknown,
@@ -112,10 +143,16 @@ piece as (
         lead(person_day.day, 1, cohort.exit_day) over so_far as piece_stop,
         cast(sum(person_day.binder_slope) over so_far as bigint) as binder_slope,
         cast(sum(person_day.binder_moment) over so_far as bigint) as binder_moment,
+        cast(sum(person_day.binder_use_slope) over so_far as bigint) as binder_use_slope,
+        cast(sum(person_day.binder_use_moment) over so_far as bigint) as binder_use_moment,
         cast(sum(person_day.non_binder_slope) over so_far as bigint) as non_binder_slope,
         cast(sum(person_day.non_binder_moment) over so_far as bigint) as non_binder_moment,
+        cast(sum(person_day.non_binder_use_slope) over so_far as bigint) as non_binder_use_slope,
+        cast(sum(person_day.non_binder_use_moment) over so_far as bigint) as non_binder_use_moment,
         cast(sum(person_day.unknown_slope) over so_far as bigint) as unknown_slope,
         cast(sum(person_day.unknown_moment) over so_far as bigint) as unknown_moment,
+        cast(sum(person_day.unknown_use_slope) over so_far as bigint) as unknown_use_slope,
+        cast(sum(person_day.unknown_use_moment) over so_far as bigint) as unknown_use_moment,
         coalesce(bool_or(person_day.binder_unknown) over so_far, false) as binder_unknown,
         coalesce(bool_or(person_day.non_binder_unknown) over so_far, false) as non_binder_unknown,
         coalesce(bool_or(person_day.unknown_unknown) over so_far, false) as unknown_unknown,
@@ -130,29 +167,72 @@ piece as (
     )
 ),
 
-growing as (
-    select piece.person_id, piece.piece_start, piece.piece_stop, piece.binder_slope as slope, piece.binder_moment as moment
+changing as (
+    select
+        piece.person_id,
+        piece.piece_start,
+        piece.piece_stop,
+        piece.binder_slope as slope,
+        piece.binder_moment as moment,
+        piece.binder_use_slope as use_slope,
+        piece.binder_use_moment as use_moment
     from piece
-    where piece.binder_slope > 0 and not piece.binder_unknown
+    where (piece.binder_slope <> 0 or piece.binder_use_slope <> 0) and not piece.binder_unknown
     union all
-    select piece.person_id, piece.piece_start, piece.piece_stop, piece.non_binder_slope as slope, piece.non_binder_moment as moment
+    select
+        piece.person_id,
+        piece.piece_start,
+        piece.piece_stop,
+        piece.non_binder_slope as slope,
+        piece.non_binder_moment as moment,
+        piece.non_binder_use_slope as use_slope,
+        piece.non_binder_use_moment as use_moment
     from piece
-    where piece.non_binder_slope > 0 and not piece.non_binder_unknown
+    where (piece.non_binder_slope <> 0 or piece.non_binder_use_slope <> 0) and not piece.non_binder_unknown
     union all
-    select piece.person_id, piece.piece_start, piece.piece_stop, piece.unknown_slope as slope, piece.unknown_moment as moment
+    select
+        piece.person_id,
+        piece.piece_start,
+        piece.piece_stop,
+        piece.unknown_slope as slope,
+        piece.unknown_moment as moment,
+        piece.unknown_use_slope as use_slope,
+        piece.unknown_use_moment as use_moment
     from piece
-    where piece.unknown_slope > 0 and not piece.unknown_unknown
+    where (piece.unknown_slope <> 0 or piece.unknown_use_slope <> 0) and not piece.unknown_unknown
 ),
 
--- The first day t on which slope * t - moment exceeds the bound of a category.
+-- Above a bound: slope * t - moment > bound, or for a mean over days of use slope * t - moment > bound * days of use.
+against_bound as (
+    select
+        changing.person_id,
+        changing.piece_start,
+        changing.piece_stop,
+        case
+            when $metric = 'intensity' then changing.slope - dose_category.above_nano * changing.use_slope
+            else changing.slope
+        end as slope,
+        case
+            when $metric = 'intensity' then changing.moment - dose_category.above_nano * changing.use_moment
+            else changing.moment + dose_category.above_nano
+        end as threshold
+    from changing
+    inner join dose_category on dose_category.above_nano >= 0
+),
+
+-- The first day above the bound while the value grows, the first day not above it while it falls.
 crossing as (
     select
-        growing.person_id,
-        growing.piece_start,
-        growing.piece_stop,
-        (growing.moment + dose_category.above_nano) // growing.slope + 1 as day
-    from growing
-    inner join dose_category on dose_category.above_nano >= 0
+        against_bound.person_id,
+        against_bound.piece_start,
+        against_bound.piece_stop,
+        case
+            when against_bound.slope > 0
+                then greatest(against_bound.threshold, -against_bound.slope) // against_bound.slope + 1
+            else (greatest(-against_bound.threshold, 0) - against_bound.slope - 1) // (-against_bound.slope)
+        end as day
+    from against_bound
+    where against_bound.slope <> 0
 ),
 
 start as (
@@ -164,14 +244,14 @@ start as (
     where crossing.day > crossing.piece_start and crossing.day < crossing.piece_stop
     union
     select
-        growing.person_id,
-        growing.piece_start,
+        changing.person_id,
+        changing.piece_start,
         unnest(range(
-            cast(growing.piece_start + $dose_update_days as bigint),
-            cast(growing.piece_stop as bigint),
+            cast(changing.piece_start + $dose_update_days as bigint),
+            cast(changing.piece_stop as bigint),
             cast($dose_update_days as bigint)
         )) as day
-    from growing
+    from changing
 ),
 
 interval as (
@@ -181,10 +261,25 @@ interval as (
         lead(start.day, 1, cohort.exit_day) over (partition by start.person_id order by start.day) as stop_day,
         case when not piece.binder_unknown then start.day * piece.binder_slope - piece.binder_moment end
             as binder_nano,
+        case
+            when $metric = 'intensity'
+                then greatest(1, start.day * piece.binder_use_slope - piece.binder_use_moment)
+            else 1
+        end as binder_per,
         case when not piece.non_binder_unknown then start.day * piece.non_binder_slope - piece.non_binder_moment end
             as non_binder_nano,
+        case
+            when $metric = 'intensity'
+                then greatest(1, start.day * piece.non_binder_use_slope - piece.non_binder_use_moment)
+            else 1
+        end as non_binder_per,
         case when not piece.unknown_unknown then start.day * piece.unknown_slope - piece.unknown_moment end
             as unknown_nano,
+        case
+            when $metric = 'intensity'
+                then greatest(1, start.day * piece.unknown_use_slope - piece.unknown_use_moment)
+            else 1
+        end as unknown_per,
         piece.lower_age,
         cohort.exit_day,
         cohort.exit_reason,
@@ -204,9 +299,9 @@ select
     age_band.age_stratum,
     interval.sex,
     interval.index_year,
-    interval.binder_nano / cast(1000000000 as double) as dose_tspo_binder,
-    interval.non_binder_nano / cast(1000000000 as double) as dose_tspo_non_binder,
-    interval.unknown_nano / cast(1000000000 as double) as dose_tspo_unknown,
+    interval.binder_nano / (cast(1000000000 as double) * interval.binder_per) as dose_tspo_binder,
+    interval.non_binder_nano / (cast(1000000000 as double) * interval.non_binder_per) as dose_tspo_non_binder,
+    interval.unknown_nano / (cast(1000000000 as double) * interval.unknown_per) as dose_tspo_unknown,
     coalesce(binder_category.category, 'unknown dose') as category_tspo_binder,
     coalesce(non_binder_category.category, 'unknown dose') as category_tspo_non_binder,
     coalesce(unknown_category.category, 'unknown dose') as category_tspo_unknown,
@@ -238,13 +333,15 @@ from interval
 inner join covariate on covariate.person_id = interval.person_id
 inner join age_band on age_band.lower_age = interval.lower_age
 left join dose_category as binder_category
-    on interval.binder_nano > binder_category.above_nano and interval.binder_nano <= binder_category.at_most_nano
+    on
+        interval.binder_nano > binder_category.above_nano * interval.binder_per
+        and coalesce(interval.binder_nano <= binder_category.at_most_nano * interval.binder_per, true)
 left join dose_category as non_binder_category
     on
-        interval.non_binder_nano > non_binder_category.above_nano
-        and interval.non_binder_nano <= non_binder_category.at_most_nano
+        interval.non_binder_nano > non_binder_category.above_nano * interval.non_binder_per
+        and coalesce(interval.non_binder_nano <= non_binder_category.at_most_nano * interval.non_binder_per, true)
 left join dose_category as unknown_category
     on
-        interval.unknown_nano > unknown_category.above_nano
-        and interval.unknown_nano <= unknown_category.at_most_nano
+        interval.unknown_nano > unknown_category.above_nano * interval.unknown_per
+        and coalesce(interval.unknown_nano <= unknown_category.at_most_nano * interval.unknown_per, true)
 order by interval.person_id, interval.start_day

@@ -25,8 +25,10 @@ current_row as (
         coalesce(candidate.amount_value, candidate.numerator_value) as strength_value,
         case
             when candidate.amount_value is not null then candidate.amount_unit_concept_id
-            else candidate.numerator_unit_concept_id
+            when candidate.numerator_value is not null then candidate.numerator_unit_concept_id
+            else coalesce(candidate.amount_unit_concept_id, candidate.numerator_unit_concept_id)
         end as unit_concept_id,
+        candidate.denominator_value,
         candidate.denominator_unit_concept_id,
         case
             when candidate.amount_value is not null then 'amount'
@@ -67,7 +69,14 @@ in_mg as (
                 current_row.strength_rule = 'concentration'
                 and current_row.denominator_unit_concept_id not in (8587, 8519)
                 then 'strength per another unit than mL'
+            -- A rate alone does not say for how many hours one piece releases it.
+            when current_row.strength_rule = 'per hour release' and current_row.denominator_value is null
+                then 'release per hour without its hours'
         end as problem,
+        case
+            when current_row.unit_concept_id is null then 'not stated'
+            else coalesce(mass_unit.unit, 'not a mass')
+        end as unit,
         current_row.strength_value * coalesce(mass_unit.mg, 1) / current_row.volume as mg
     from current_row
     left join mass_unit on mass_unit.unit_concept_id = current_row.unit_concept_id
@@ -80,6 +89,7 @@ single as (
         in_mg.ingredient_concept_id,
         min(in_mg.strength_rule) filter (where in_mg.problem is null) as strength_rule,
         min(in_mg.problem) as problem,
+        coalesce(min(in_mg.unit) filter (where in_mg.problem is null), min(in_mg.unit)) as unit,
         min(in_mg.mg) filter (where in_mg.problem is null) as mg,
         count(distinct round(in_mg.mg, 9)) filter (where in_mg.problem is null) as strengths
     from in_mg
@@ -89,7 +99,8 @@ single as (
 select
     drug_product.drug_concept_id,
     drug_product.ingredient_concept_id,
-    single.strength_rule,
+    case when single.strengths = 1 then single.strength_rule else 'none' end as strength_rule,
+    coalesce(single.unit, 'none') as strength_unit,
     case
         when single.drug_concept_id is null then 'no strength for the ingredient'
         when single.strengths > 1 then 'several strengths'

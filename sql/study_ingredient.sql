@@ -8,10 +8,7 @@ with named as (
 
 select
     study_drug.drug,
-    coalesce(study_drug.concept_id, named.concept_id) as ingredient_concept_id,
-    study_drug.tspo_class,
-    study_drug.mg_per_dme,
-    study_drug.mg_per_ddd
+    coalesce(study_drug.concept_id, named.concept_id) as ingredient_concept_id
 from study_drug
 left join named on study_drug.concept_id is null and named.drug = replace(study_drug.drug, '_', ' ')
 where coalesce(study_drug.concept_id, named.concept_id) is not null

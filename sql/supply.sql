@@ -1,136 +1,83 @@
--- One row per fill with days of supply: when it accrues once early refills are carried forward, up to the cap.
-with recursive fill_day as (
-    select
-        dose.person_id,
-        dose.ingredient_concept_id,
-        dose.tspo_class,
-        dose.drug_exposure_id,
-        date_diff('day', birth.birth_date, dose.fill_date) as fill_day,
-        dose.days,
-        dose.mg_per_day,
-        dose.dme_per_day,
-        dose.ddd_per_day,
-        row_number() over (
-            partition by dose.person_id, dose.ingredient_concept_id
-            order by dose.fill_date, dose.drug_exposure_id
-        ) as fill_number,
-        sum(dose.days) over (
-            partition by dose.person_id, dose.ingredient_concept_id
-            order by dose.fill_date, dose.drug_exposure_id
-            rows between unbounded preceding and current row
-        ) as days_so_far
-    from dose
-    inner join birth on birth.person_id = dose.person_id
-    where dose.days is not null and dose.status <> 'duplicate' and dose.status not like 'out of scope%'
+-- One row per fill and stretch of days on which it accrues: nights in hospital part a supply into stretches.
+with patient as (
+    select distinct hospital_stay.person_id
+    from hospital_stay
 ),
 
--- end_i = max(fill_i, end_{i-1}) + days_i, written without recursion.
-uncapped as (
+at_home as (
     select
-        fill_day.person_id,
-        fill_day.ingredient_concept_id,
-        fill_day.fill_number,
-        fill_day.fill_day,
-        fill_day.days,
-        fill_day.days_so_far + max(fill_day.fill_day - fill_day.days_so_far + fill_day.days) over (
-            partition by fill_day.person_id, fill_day.ingredient_concept_id
-            order by fill_day.fill_number
-            rows between unbounded preceding and current row
-        ) as end_day
-    from fill_day
+        stockpile.drug_exposure_id,
+        stockpile.person_id,
+        stockpile.ingredient_concept_id,
+        stockpile.home_start,
+        stockpile.home_start + stockpile.accruing_days as home_end
+    from stockpile
+    semi join patient on patient.person_id = stockpile.person_id
 ),
 
--- Only where some refill carries more than the cap does the rule need the fills one after another.
-capped_person as (
-    select uncapped.person_id, uncapped.ingredient_concept_id
-    from uncapped
-    group by uncapped.person_id, uncapped.ingredient_concept_id
-    having max(uncapped.end_day - uncapped.days - uncapped.fill_day) > $carryover_cap_days
-),
-
-capped_fill as (
+stretch as (
     select
-        uncapped.person_id,
-        uncapped.ingredient_concept_id,
-        uncapped.fill_number,
-        uncapped.fill_day,
-        uncapped.days
-    from uncapped
-    semi join capped_person
-        on
-            capped_person.person_id = uncapped.person_id
-            and capped_person.ingredient_concept_id = uncapped.ingredient_concept_id
-),
-
-folded as (
-    select
-        capped_fill.person_id,
-        capped_fill.ingredient_concept_id,
-        capped_fill.fill_number,
-        capped_fill.fill_day + capped_fill.days as end_day
-    from capped_fill
-    where capped_fill.fill_number = 1
+        at_home.drug_exposure_id,
+        at_home.person_id,
+        at_home.ingredient_concept_id,
+        at_home.home_start as home_day,
+        at_home.home_end
+    from at_home
     union all
     select
-        capped_fill.person_id,
-        capped_fill.ingredient_concept_id,
-        capped_fill.fill_number,
-        greatest(capped_fill.fill_day, least(folded.end_day, capped_fill.fill_day + $carryover_cap_days))
-        + capped_fill.days as end_day
-    from folded
-    inner join capped_fill
+        at_home.drug_exposure_id,
+        at_home.person_id,
+        at_home.ingredient_concept_id,
+        hospital_stay.home_day,
+        at_home.home_end
+    from at_home
+    inner join hospital_stay
         on
-            capped_fill.person_id = folded.person_id
-            and capped_fill.ingredient_concept_id = folded.ingredient_concept_id
-            and capped_fill.fill_number = folded.fill_number + 1
+            hospital_stay.person_id = at_home.person_id
+            and hospital_stay.home_day > at_home.home_start
+            and hospital_stay.home_day < at_home.home_end
 ),
 
-placed as (
+bounded as (
     select
-        fill_day.person_id,
-        fill_day.ingredient_concept_id,
-        fill_day.tspo_class,
-        fill_day.drug_exposure_id,
-        fill_day.fill_number,
-        fill_day.days,
-        fill_day.mg_per_day,
-        fill_day.dme_per_day,
-        fill_day.ddd_per_day,
-        coalesce(folded.end_day, uncapped.end_day) - fill_day.days as start_day
-    from fill_day
-    inner join uncapped
-        on
-            uncapped.person_id = fill_day.person_id
-            and uncapped.ingredient_concept_id = fill_day.ingredient_concept_id
-            and uncapped.fill_number = fill_day.fill_number
-    left join folded
-        on
-            folded.person_id = fill_day.person_id
-            and folded.ingredient_concept_id = fill_day.ingredient_concept_id
-            and folded.fill_number = fill_day.fill_number
+        stretch.drug_exposure_id,
+        stretch.person_id,
+        stretch.ingredient_concept_id,
+        stretch.home_day,
+        lead(stretch.home_day, 1, stretch.home_end) over (
+            partition by stretch.drug_exposure_id, stretch.ingredient_concept_id
+            order by stretch.home_day
+        ) as home_end
+    from stretch
+),
+
+-- Back to days of age: the nights of every stay up to that day at home.
+dated as (
+    select
+        bounded.drug_exposure_id,
+        bounded.ingredient_concept_id,
+        bounded.home_day + coalesce(max(hospital_stay.nights_so_far), 0) as start_day,
+        bounded.home_end - bounded.home_day as accruing_days
+    from bounded
+    left join hospital_stay
+        on hospital_stay.person_id = bounded.person_id and hospital_stay.home_day <= bounded.home_day
+    group by bounded.drug_exposure_id, bounded.ingredient_concept_id, bounded.home_day, bounded.home_end
 )
 
 select
-    placed.drug_exposure_id,
-    placed.person_id,
-    placed.ingredient_concept_id,
-    placed.tspo_class,
-    cast(placed.start_day as integer) as start_day,
-    placed.days,
-    -- What the cap cuts is the overhang of the earlier supply: it ends where the next one starts.
-    cast(
-        least(
-            placed.days,
-            coalesce(
-                lead(placed.start_day) over (
-                    partition by placed.person_id, placed.ingredient_concept_id
-                    order by placed.fill_number
-                ) - placed.start_day,
-                placed.days
-            )
-        ) as integer
-    ) as accruing_days,
-    placed.mg_per_day,
-    placed.dme_per_day,
-    placed.ddd_per_day
-from placed
+    stockpile.drug_exposure_id,
+    stockpile.person_id,
+    stockpile.ingredient_concept_id,
+    stockpile.tspo_class,
+    cast(coalesce(dated.start_day, stockpile.home_start) as integer) as start_day,
+    cast(coalesce(dated.accruing_days, stockpile.accruing_days) as integer) as accruing_days,
+    stockpile.days,
+    stockpile.mg_per_day,
+    stockpile.dme_per_day,
+    stockpile.ddd_per_day,
+    stockpile.tspo_per_day
+from stockpile
+left join dated
+    on
+        dated.drug_exposure_id = stockpile.drug_exposure_id
+        and dated.ingredient_concept_id = stockpile.ingredient_concept_id

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,7 @@ from cohort.run import peak_memory_mb, versions
 from cohort.source import open_cdm
 from cohort.study import Prepared, RunSettings, build_table, prepare_run, steps_of
 from cohort.synthetic import simulate
+from tests.bench_ledger import in_own_process
 
 T = TypeVar("T")
 SIZES = (10_000, 30_000, 100_000)
@@ -91,7 +92,18 @@ def rival(frame: pl.DataFrame) -> dict[str, float]:
     return {"intervals": sample.height, "ours_s": ours_s, "lifelines_s": theirs_s, "largest_difference": difference}
 
 
+def print_ledger(ledger: dict[str, Any]) -> None:
+    ratio = ledger["ledger_and_supply_s"] / ledger["scan_s"]
+    print(
+        f"{ledger['fills']:,} fills: ledger {ledger['ledger_s']:.1f} s, with supply "
+        f"{ledger['ledger_and_supply_s']:.1f} s, {ratio:.0f} x a scan-and-aggregate of the same table "
+        f"({ledger['scan_s']:.1f} s); peak memory {ledger['peak_memory_mb']:,.0f} MB"
+    )
+
+
 def main() -> None:
+    ledger = in_own_process()
+    print_ledger(ledger)
     with tempfile.TemporaryDirectory() as folder:
         measured = [measure(size, Path(folder)) for size in SIZES]
     rows = [asdict(m) for m, _ in measured]
@@ -106,7 +118,13 @@ def main() -> None:
     print(f"lifelines / ours on {against['intervals']:,} intervals: {against['lifelines_s'] / against['ours_s']:.0f} x")
     print("growth exponents: " + ", ".join(f"{part} {value:.2f}" for part, value in growth.items()))
     print(f"peak memory: {peak_memory_mb():,.0f} MB")
-    record = {"sizes": rows, "lifelines": against, "growth": growth, "peak_memory_mb": peak_memory_mb()}
+    record = {
+        "ledger": ledger,
+        "sizes": rows,
+        "lifelines": against,
+        "growth": growth,
+        "peak_memory_mb": peak_memory_mb(),
+    }
     machine = {"machine": platform.machine(), "versions": versions()}
     Path("bench.json").write_text(json.dumps(record | machine, indent=1) + "\n")
     print("Kept in bench.json")

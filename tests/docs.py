@@ -15,19 +15,25 @@ from typing import Any
 from pydantic import BaseModel
 
 from cohort.protocol import Protocol
+from cohort.protocol_sections import AnalysisSpec
 from cohort.reference import Affinity, Drug
 
 ROOT = Path(__file__).resolve().parents[1]
 
 MODULES = (
     *("entry", "birth", "eligibility", "exit", "outcome", "concept_sets", "covariates"),
-    *("dose", "supply", "lag", "person_time"),
+    *("dose", "missing_dose", "supply", "hospital_stays", "metrics", "lag", "person_time", "coverage"),
 )
 """The spec modules in the order in which the study is read; one that is not named here comes last."""
 
 PROPER = {
     **{"d1": "D1", "d2": "D2", "d3": "D3", "july": "July", "february": "February", "march": "March", "cdm": "CDM"},
-    **{"anti dementia": "anti-dementia", "follow up": "follow-up", "extended release": "extended-release"},
+    **{
+        "ddd": "DDD",
+        "anti dementia": "anti-dementia",
+        "follow up": "follow-up",
+        "extended release": "extended-release",
+    },
 }
 """Words that a test's name cannot spell."""
 
@@ -37,10 +43,13 @@ SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusive
 CONFIG_FILES = {
     "NOTICE.md": "What the facts come from, their terms, and how to read sources and grades.",
     "study.toml": "The primary protocol, with the reasons and sources of its choices beside them.",
+    "every_metric.toml": "The primary protocol with every metric of exposure beside it, to run or to copy from.",
     "drugs.csv": "The study drugs, one per row: identifiers, WHO doses, diazepam equivalents, half-lives.",
     "tspo_affinity.csv": "TSPO binding, one measurement or finding per row; a drug's class follows from it by rule.",
     "tspo_findings.csv": "What a finding in words counts as: the level of affinity of each, and why.",
-    "dosage_forms.csv": "Words in a product's name that put its form out of scope, such as injections.",
+    "dosage_forms.csv": "Words in a product's name that state its route, and whether that is in scope.",
+    "routes.csv": "Routes of records, for products whose name states none, and whether they are in scope.",
+    "inpatient_visits.csv": "Kinds of visit that are a stay in hospital, during which tablets at home may wait.",
     "mass_units.csv": "Units of strength that are a mass, and what each is in mg.",
     "concept_sets": "Concept sets as ATLAS writes them, a JSON file each; `sources.csv`: where each concept is from.",
 }
@@ -108,13 +117,22 @@ def config_readme(root: Path = ROOT) -> str:
         "a value, and `--set study_end=none` takes it away. A *name* is lower case, with digits and underscores.",
     ]
     for section, field in Protocol.model_fields.items():
-        parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
+        if section == "analysis":
+            parts += _analyses(str(field.description))
+        else:
+            parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
     for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity}.items():
         parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
     return "\n\n".join(parts) + "\n"
 
 
-def _field_table(model: Any, with_defaults: bool) -> str:
+def _analyses(description: str) -> list[str]:
+    """The list of further analyses: keys of its own, and every key of the sections above."""
+    any_key = ["any key above", "as above", "the protocol's", "as above", "Changed for this analysis alone."]
+    return ["### [[analysis]]", description, _field_table(AnalysisSpec, with_defaults=True, more=[any_key])]
+
+
+def _field_table(model: Any, with_defaults: bool, more: Sequence[Sequence[str]] = ()) -> str:
     assert issubclass(model, BaseModel)
     fields = model.model_json_schema()["properties"]
     rows = [
@@ -127,7 +145,7 @@ def _field_table(model: Any, with_defaults: bool) -> str:
         ]
         for name, field in fields.items()
     ]
-    return _table(["key", "type", *(["default"] if with_defaults else []), "bounds", "what it says"], rows)
+    return _table(["key", "type", *(["default"] if with_defaults else []), "bounds", "what it says"], [*rows, *more])
 
 
 def kind(field: dict[str, Any]) -> str:
@@ -138,6 +156,8 @@ def kind(field: dict[str, Any]) -> str:
         return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
     if field["type"] == "array":
         return f"list of {kind(field['items']).replace('one of', 'any of')}"
+    if field["type"] == "object":
+        return f"table of {kind(_values(field))} by name"
     if field["type"] == "string":
         return "date" if field.get("format") == "date" else "name" if field.get("pattern") == NAME else "text"
     return {"integer": "whole number", "number": "number", "boolean": "true or false", "null": "none"}[field["type"]]
@@ -150,11 +170,21 @@ def bounds(field: dict[str, Any]) -> str:
     limits = [f"{sign} {field[key]}" for key, sign in SIGNS.items() if key in field]
     limits += [f"like `{field['pattern']}`"] if field.get("pattern", NAME) != NAME else []
     limits += ["not empty"] if field.get("minItems") == 1 or field.get("minLength") == 1 else []
-    each = bounds(field["items"]) if "items" in field else ""
+    each = (
+        bounds(field["items"]) if "items" in field else bounds(_values(field)) if "patternProperties" in field else ""
+    )
     return ", ".join([*limits, *([f"each {each}"] if each else [])])
 
 
+def _values(field: dict[str, Any]) -> dict[str, Any]:
+    """What a table of values by name holds."""
+    (values,) = field["patternProperties"].values()
+    return dict(values)
+
+
 def _default(field: dict[str, Any]) -> str:
+    if "default" not in field:
+        return "required"
     return "none" if field["default"] is None else f"`{json.dumps(field['default'])}`"
 
 

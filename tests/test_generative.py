@@ -10,23 +10,24 @@ from hypothesis import HealthCheck, given, settings
 
 from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
+from cohort.trial import run_tables
 from tests import oracle, worlds
-from tests.sql_runner import run_sql
 
 EXAMPLES = int(os.environ.get("TSPO_EXAMPLES", "100"))
 """Drawn CDMs for each test; `make proof` draws thousands."""
 
 LEDGER = (
-    "person_id",
-    "drug_exposure_id",
-    "ingredient_concept_id",
-    "fill_date",
-    "days",
-    "mg_per_day",
-    "dme_per_day",
-    "ddd_per_day",
-    "status",
+    *("person_id", "fill_date", "drug_exposure_id", "drug_concept_id", "ingredient_concept_id", "drug", "tspo_class"),
+    *("route", "quantity", "strength_mg", "strength_unit", "strength_rule", "days_source", "days_disagree", "days"),
+    *("mg", "mg_per_day", "dme_per_day", "ddd_per_day", "tspo_per_day", "rule", "problem", "status"),
 )
+PER_DAY = ("mg_per_day", "dme_per_day", "ddd_per_day", "tspo_per_day")
+FILL = ("person_id", "drug_exposure_id", "ingredient_concept_id", "tspo_class", "days")
+STOCKPILE = (*FILL, "home_start", "accruing_days", "discarded_by_cap", "discarded_by_switch", *PER_DAY)
+SUPPLY = (*FILL, "start_day", "accruing_days", *PER_DAY)
+USE_PERIOD = ("person_id", "tspo_class", "first_day", "end_day")
+GIVEN = ("form_words", "routes", "inpatient_visits")
+"""What the oracle is told in its settings, and the SQL in tables."""
 COVARIATES = ("anxiety_disorder", "depression")
 generative = settings(
     max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
@@ -35,7 +36,7 @@ generative = settings(
 
 def protocol_of(chosen: oracle.Settings) -> Protocol:
     """The protocol that says the same as the oracle's settings."""
-    names = {f.name for f in fields(chosen)} - {"covariates", "out_of_scope_words", "prevalent_sets"}
+    names = {f.name for f in fields(chosen)} - {"covariates", "prevalent_sets", *GIVEN}
     values = {name: getattr(chosen, name) for name in names}
     values["tier"] = values.pop("outcome_tier")
     return Protocol().changed(**values, covariates=COVARIATES, prevalent_sets=chosen.prevalent_sets)
@@ -49,11 +50,14 @@ def study_tables() -> dict[str, pl.DataFrame]:
         for concept_id, descendants, excluded in items
     ]
     columns = ["concept_set", "concept_id", "include_descendants", "is_excluded", "without_hierarchy_only"]
-    drugs = pl.DataFrame(worlds.STUDY_DRUGS, infer_schema_length=None)
+    plain, drugs = oracle.Settings(), pl.DataFrame(worlds.STUDY_DRUGS, infer_schema_length=None)
     return {
         "study_drug": drugs,
+        "drug_scale": drugs,
         "concept_set_item": pl.DataFrame(sets, schema=columns, orient="row"),
-        "dosage_form": pl.DataFrame({"word": ["inject", "rectal"], "form": ["injectable", "rectal"]}),
+        "dosage_form": pl.DataFrame(plain.form_words, schema=["word", "route", "in_scope"], orient="row"),
+        "route": pl.DataFrame(plain.routes, schema=["route_concept_id", "route", "in_scope"], orient="row"),
+        "inpatient_visit": pl.DataFrame({"visit_concept_id": plain.inpatient_visits}),
     }
 
 
@@ -61,20 +65,28 @@ def study_tables() -> dict[str, pl.DataFrame]:
 @given(worlds.cdm_tables(), worlds.settings())
 def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
     """The ledger, the supplies, and person-time with lagged doses, categories, events, strata and covariates."""
-    tables = run_sql(cdm, protocol_of(chosen), ["dose", "supply", "person_time"], study_tables())
+    names = ["dose", "stockpile", "supply", "use_period", "person_time"]
+    tables = run_tables(cdm, protocol_of(chosen), names, study_tables())
+    fills = oracle.ledger(cdm, worlds.STUDY_DRUGS, chosen)
+    piled = oracle.stockpile(cdm, fills, chosen)
+    taken = oracle.supply(cdm, piled, chosen)
     expected = oracle.person_time(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen)
     columns = list(expected[0]) if expected else []
+    followed = {row["person_id"] for row in expected}
+    periods = [row for row in oracle.use_periods(taken) if row["person_id"] in followed]
+    assert _sorted(tables["dose"], LEDGER) == _sorted(fills, LEDGER)
+    assert _sorted(tables["stockpile"], STOCKPILE) == _sorted(piled, STOCKPILE)
+    assert _sorted(tables["supply"], SUPPLY) == _sorted(taken, SUPPLY)
+    assert _sorted(tables["use_period"], USE_PERIOD) == _sorted(periods, USE_PERIOD)
     assert _rows(tables["person_time"], columns) == _rows(expected, columns)
-    ledger = oracle.ledger(cdm, worlds.STUDY_DRUGS, chosen)
-    assert _rows(sorted(tables["dose"], key=_key), LEDGER) == _rows(ledger, LEDGER)
 
 
 def _rows(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in columns) for row in rows]
 
 
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["person_id"], row["fill_date"], row["drug_exposure_id"], row["ingredient_concept_id"]
+def _sorted(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    return sorted(_rows(rows, columns), key=repr)
 
 
 def test_the_exposures_are_those_of_the_oracle() -> None:

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cohort.protocol import Protocol
+from cohort.trial import run_tables
 from tests import oracle, worlds
-from tests.sql_runner import run_sql
 from tests.test_generative import COVARIATES, EXAMPLES, protocol_of, study_tables
 
 drawn = settings(
@@ -54,11 +54,11 @@ def test_moving_a_later_record_leaves_what_was_known_before_it(
     before, after = (
         {
             (r["person_id"], r["start_day"]): r
-            for r in run_sql(c, protocol, ["person_time"], study_tables())["person_time"]
+            for r in run_tables(c, protocol, ["person_time"], study_tables())["person_time"]
         }
         for c in (cdm, other)
     )
-    births = {r["person_id"]: r["birth_date"] for r in run_sql(cdm, protocol, ["birth"], study_tables())["birth"]}
+    births = {r["person_id"]: r["birth_date"] for r in run_tables(cdm, protocol, ["birth"], study_tables())["birth"]}
     entry = min((start for p, start in before if p == person_id), default=None)
     assume(entry is None or births[person_id] + dt.timedelta(days=entry) < day)
     for key, row in before.items():
@@ -74,7 +74,7 @@ def test_moving_a_later_record_leaves_what_was_known_before_it(
 @drawn
 @given(worlds.cdm_tables(), worlds.settings())
 def test_every_balance_holds_on_drawn_cdms(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
-    for row in run_sql(cdm, protocol_of(chosen), ["conservation"], study_tables())["conservation"]:
+    for row in run_tables(cdm, protocol_of(chosen), ["conservation"], study_tables())["conservation"]:
         assert row["before_step"] == pytest.approx(row["after_step"], rel=1e-9, abs=1e-6), row["balance"]
 
 
@@ -84,13 +84,13 @@ def test_the_order_of_rows_does_not_matter(cdm: dict[str, Any], chosen: oracle.S
     shuffled = {name: random.sample(rows, len(rows)) for name, rows in cdm.items()}
     protocol = protocol_of(chosen)
     wanted = ["person_time", "supply", "attrition"]
-    assert run_sql(cdm, protocol, wanted, study_tables()) == run_sql(shuffled, protocol, wanted, study_tables())
+    assert run_tables(cdm, protocol, wanted, study_tables()) == run_tables(shuffled, protocol, wanted, study_tables())
 
 
 @drawn
 @given(worlds.cdm_tables(), worlds.settings())
 def test_attrition_equals_the_oracle(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
-    steps = run_sql(cdm, protocol_of(chosen), ["attrition"], study_tables())["attrition"]
+    steps = run_tables(cdm, protocol_of(chosen), ["attrition"], study_tables())["attrition"]
     ours = [row["number_subjects"] for row in sorted(steps, key=lambda row: row["reason_id"])]
     expected = oracle.attrition(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen)
     assert ours == [row["persons"] for row in expected]

@@ -38,6 +38,14 @@ COLUMNS = {
         "verbatim_end_date": "date",
         "quantity": "double",
         "days_supply": "integer",
+        "route_concept_id": "bigint",
+    },
+    "visit_occurrence": {
+        "visit_occurrence_id": "bigint",
+        "person_id": "bigint",
+        "visit_concept_id": "bigint",
+        "visit_start_date": "date",
+        "visit_end_date": "date",
     },
     "condition_occurrence": {
         "condition_occurrence_id": "bigint",
@@ -81,7 +89,12 @@ AMITRIPTYLINE = 710062
 
 
 def _study_drug(
-    drug: str, concept_id: int | None, tspo: tuple[str, str], mg_per_dme: float | None, mg_per_ddd: float
+    drug: str,
+    concept_id: int | None,
+    tspo: tuple[str, str],
+    mg_per_dme: float | None,
+    mg_per_ddd: float | None,
+    mg_per_tspo: float | None = None,
 ) -> Row:
     return {
         "drug": drug,
@@ -94,16 +107,17 @@ def _study_drug(
         "half_life_class": "short",
         "mg_per_dme": mg_per_dme,
         "mg_per_ddd": mg_per_ddd,
+        "mg_per_tspo": mg_per_tspo,
         "equivalence_source": None if mg_per_dme is None else "ashton",
     }
 
 
 STUDY_DRUGS = [
-    _study_drug("diazepam", DIAZEPAM, ("binder", "high"), 10.0, 10.0),
-    _study_drug("flunitrazepam", FLUNITRAZEPAM, ("binder", "high"), 1.0, 1.0),
-    _study_drug("clonazepam", CLONAZEPAM, ("non_binder", "low"), 0.5, 8.0),
+    _study_drug("diazepam", DIAZEPAM, ("binder", "high"), 10.0, 10.0, 10.0),
+    _study_drug("flunitrazepam", FLUNITRAZEPAM, ("binder", "high"), 1.0, 1.0, 250 / 46),
+    _study_drug("clonazepam", CLONAZEPAM, ("non_binder", "low"), 0.5, 8.0, 1000.0),
     _study_drug("lorazepam", LORAZEPAM, ("unknown", "unknown"), 1.0, 2.5),
-    _study_drug("camazepam", None, ("unknown", "unknown"), None, 30.0),  # no equivalence, found by its name
+    _study_drug("camazepam", None, ("unknown", "unknown"), None, None),  # no equivalence, found by its name
 ]
 
 DEMENTIA, ALZHEIMER, DRUG_INDUCED, SEDATIVE_INDUCED, SENILITY = 4182210, 378419, 376095, 4245766, 435088
@@ -167,6 +181,7 @@ COMMON_PRODUCTS = [
     (2_000_000_001, "diazepam 10 MG Oral Tablet", [_D], [_amount(_D, 10)]),
     (2_000_000_002, "flunitrazepam 1 MG Oral Tablet", [_F], [_amount(_F, 1)]),
     (2_000_000_003, "clonazepam 0.5 MG Oral Tablet", [_C], [_amount(_C, 500, MICROGRAM)]),
+    (2_000_000_005, "diazepam 2 MG Oral Tablet", [_D], [_amount(_D, 2)]),
     (2_000_000_004, "lorazepam 1 MG Oral Tablet", [_L], [_amount(_L, 0.001, GRAM)]),
 ]
 ODD_PRODUCTS = [
@@ -179,6 +194,9 @@ ODD_PRODUCTS = [
     (2_000_000_017, "diazepam 3 MG Oral Tablet", [_D], [_amount(_D, 3), _amount(_D, 30, MG, "D")]),
     (2_000_000_018, "diazepam 7 MG Oral Tablet", [_D], [_amount(_D, 7, MG, "U")]),
     (2_000_000_021, "24 HR clonazepam 1 MG Oral Tablet", [], [_ratio(_C, 1, 24, HOUR)]),
+    (2_000_000_025, "clonazepam patch", [_C], [_ratio(_C, 1, None, HOUR)]),
+    (2_000_000_026, "clonazepam 1 MG Oral Tablet", [_C], [_amount(_C, 1)]),
+    (2_000_000_027, "clonazepam 2 MG", [_C], [_amount(_C, 2)]),
     (2_000_000_022, "clonazepam pack", [_C], [_amount(_C, 1), _amount(_C, 2)]),
     (2_000_000_023, "clonazepam 0 MG Oral Tablet", [_C], [_amount(_C, 0)]),
     (2_000_000_024, "amitriptyline / clonazepam", [_C], [_amount(_C, 0.25), _amount(AMITRIPTYLINE, 25)]),
@@ -314,6 +332,7 @@ def _days_fields(draw: Draw) -> dict[str, int | None]:
         "days_supply": draw(_often([30], [14, 1, 90, 365, 366, 0, -5, 7000, None], 30)),
         "drug_exposure_end_date": draw(_often([29], [None, 0, 9, 89, -1, 365], 5)),
         "verbatim_end_date": draw(_often([None], [29, 0, 6, -1, 365], 25)),
+        "route_concept_id": draw(_often([None], [4132161, 4171047, 4290759, 0, 77], 12)),
     }
 
 
@@ -326,6 +345,7 @@ def _fill(person_id: int | None, product: int, start: date, quantity: float | No
         drug_exposure_start_date=start,
         quantity=quantity,
         days_supply=fields["days_supply"],
+        route_concept_id=fields.get("route_concept_id"),
         **{name: start + timedelta(days=days) for name, days in ends.items()},
     )
 
@@ -342,6 +362,32 @@ def _course(draw: Draw, person_id: int | None, anchors: list[date]) -> list[Row]
         if draw(_often([False], [True], 5)):
             quantity, fields = draw(quantities), _days_fields(draw)
         rows.append(_fill(person_id, product, start, quantity, fields))
+        if draw(_often([False], [True], 8)):
+            # Another strength or another drug of the class on the same day, or soon after.
+            other = draw(st.sampled_from(common))
+            later = start + timedelta(days=draw(_often([0], [5, 15, 40], 2)))
+            rows.append(_fill(person_id, other, later, quantity, fields))
+    return rows
+
+
+def _stays(draw: Draw, person_id: int, fills: list[Row]) -> list[Row]:
+    """Visits around fills: inpatient or not, overlapping, touching, without a night, or with ends the wrong way."""
+    starts = [row["drug_exposure_start_date"] for row in fills if row["drug_exposure_start_date"] is not None]
+    rows = []
+    for start in draw(st.lists(st.sampled_from(starts), max_size=3)) if starts else []:
+        first = start + timedelta(days=draw(st.sampled_from([-3, 0, 1, 10, 29, 45])))
+        nights = draw(_often([3, 10], [0, 1, 40, -2], 2))
+        for n in range(draw(_often([1], [2], 3))):
+            begin = first + timedelta(days=n * draw(st.sampled_from([2, 3, 10])))
+            rows.append(
+                _row(
+                    "visit_occurrence",
+                    person_id=person_id,
+                    visit_concept_id=draw(_often([9201], [262, 9202, None], 3)),
+                    visit_start_date=begin,
+                    visit_end_date=draw(_often([begin + timedelta(days=nights)], [None], 9)),
+                )
+            )
     return rows
 
 
@@ -431,6 +477,7 @@ def _life(draw: Draw, person_id: int) -> Cdm:
     ]
     for _ in range(draw(_often([1, 2, 3], [0], 2))):
         life["drug_exposure"] += _course(draw, person_id, anchors)
+    life["visit_occurrence"] = _stays(draw, person_id, life["drug_exposure"])
     days = [periods[0][1], anchors[0]] + [anchors[0] + timedelta(days=days) for days in (700, 1200, 2000)]
     if draw(_often([False], [True], 1)):
         dementia = _dementia(draw, person_id, anchors)
@@ -466,7 +513,7 @@ def cdm_tables(draw: Draw) -> Cdm:
     for life in lives:
         for table, rows in life.items():
             world[table] += rows
-    for table in ("observation_period", "drug_exposure", "condition_occurrence", "observation"):
+    for table in ("observation_period", "drug_exposure", "condition_occurrence", "observation", "visit_occurrence"):
         _number(world[table], f"{table}_id")
     return world
 
@@ -476,6 +523,8 @@ def settings(draw: Draw) -> Settings:
     """A protocol: the primary one, or one with some of its choices changed."""
     if draw(st.booleans()):
         return Settings(covariates=("anxiety_disorder", "depression"))
+    metric = draw(st.sampled_from(sorted(BOUNDS)))
+    is_sum = metric not in ("duration", "recency")
     return Settings(
         minimum_age_years=draw(st.sampled_from([50, 65])),
         prior_observation_days=draw(st.sampled_from([365, 0])),
@@ -483,12 +532,31 @@ def settings(draw: Draw) -> Settings:
         study_start=draw(st.sampled_from([None, USUAL_ENTRY, date(2012, 6, 30)])),
         study_end=draw(st.sampled_from([None, date(2015, 12, 31)])),
         outcome_tier=draw(st.sampled_from(["D2", "D1"])),
-        metric=draw(st.sampled_from(["dme", "ddd"])),
+        metric=metric,
+        category_bounds=BOUNDS[metric],
+        window_days=draw(_often([None], [30, 400], 1)) if is_sum else None,
         lag_days=draw(st.sampled_from([1095, 0, 30, 365])),
+        dose_update_days=draw(st.sampled_from([30, 365])),
         carryover_cap_days=draw(st.sampled_from([None, 0, 10, 30])),
+        overlap=draw(st.sampled_from(["add", "switch"])),
+        hospital_stays=draw(st.sampled_from(["ignore", "pause"])),
         same_day_duplicates=draw(st.sampled_from(["collapse", "add"])),
-        impute=draw(st.booleans()),
+        missing_dose=draw(st.sampled_from(["unknown", "median", "zero", "median_fill", "one_ddd", "draw"])),
+        draw=draw(st.sampled_from([1, 2])),
         days_supply_order=draw(st.permutations(Settings().days_supply_order).map(tuple)),
         missing_strength_unit=draw(st.sampled_from(["mg", "unknown"])),
         covariates=("anxiety_disorder", "depression"),
     )
+
+
+BOUNDS: dict[str, tuple[float, ...]] = {
+    "dme": (0, 90, 180, 365),
+    "ddd": (0, 30, 90.5),
+    "tspo_weighted": (0, 90, 180, 365),
+    "days": (0, 30, 90, 365),
+    "fills": (0, 1, 3, 6),
+    "duration": (0, 30, 365),
+    "intensity": (0, 0.5, 1, 2.5),
+    "recency": (0, 1, 31, 91, 366),
+}
+"""Bounds of the dose categories that suit each metric."""

@@ -43,10 +43,39 @@ CURVES: Mapping[str, Look] = {
 CLASSES = tuple(exposure for exposure in EXPOSURES if exposure != CONTRAST)
 """The TSPO classes as exposures."""
 
-METRICS: Mapping[str, str] = {
-    "dme": "diazepam-equivalent days",
-    "ddd": "WHO defined daily doses",
+
+@dataclass(frozen=True)
+class Metric:
+    """How an exposure is counted: its unit, and what it is called in a sentence and on an axis.
+
+    `noun` is what goes with a hazard: dose, use, or time since use.
+    """
+
+    unit: str
+    measure: str
+    noun: str = "dose"
+
+    @property
+    def measured(self) -> str:
+        """What is counted with its unit, where the unit does not say it already."""
+        return f"{self.measure} in {self.unit}" if self.measure == "cumulative dose" else self.measure
+
+
+METRICS: Mapping[str, Metric] = {
+    "dme": Metric("diazepam-equivalent days", "cumulative dose"),
+    "ddd": Metric("WHO defined daily doses", "cumulative dose"),
+    "tspo_weighted": Metric("TSPO-weighted doses", "cumulative dose"),
+    "days": Metric("days of use", "days of use", "use"),
+    "fills": Metric("fills", "number of fills", "use"),
+    "duration": Metric("days from first to latest use", "duration of use", "use"),
+    "intensity": Metric("diazepam-equivalents per day of use", "dose per day of use"),
+    "recency": Metric("days since the latest use", "time since the latest use", "time since use"),
 }
+
+
+def metric_of(name: str) -> Metric:
+    """How a metric is called; one that is not known goes by its own name."""
+    return METRICS.get(name) or Metric(name, name)
 
 
 def exposure_of(tspo_class: str) -> str:

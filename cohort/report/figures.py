@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cohort.inputs import UNKNOWN_DOSE
 from cohort.report.classes import CLASSES, EXPOSURES
+from cohort.report.comparison import COMPARED, bound_effects, bounds
 from cohort.report.composition import composition, compositions
 from cohort.report.effects import Effect
 from cohort.report.flow import flow, steps
@@ -24,9 +25,10 @@ def figures(study: Study) -> dict[str, Picture | None]:
     release, terms = study.release, study.terms
     curves = lines(release.curves)
     criteria = steps(release.attrition)
-    parts = compositions(release.drugs, terms.metric)
+    parts = compositions(release.drugs, terms.drug_metric)
     return {
         "forest": forest(
+            "forest",
             [Group(EXPOSURES[e], study.effects(e)) for e in EXPOSURES],
             terms.per_dose,
             terms.ci,
@@ -36,7 +38,8 @@ def figures(study: Study) -> dict[str, Picture | None]:
         "lag": _lag_picture(study),
         "incidence": incidence(curves, _said_of_curves(release)) if curves else None,
         "flow": flow(criteria) if criteria else None,
-        "composition": composition(parts, terms.unit) if release.drugs else None,
+        "composition": composition(parts, terms.drug_unit) if release.drugs else None,
+        "bounds_picture": _bounds_picture(study),
     }
 
 
@@ -46,9 +49,23 @@ def _dose_picture(study: Study) -> Picture | None:
         for e in CLASSES
         if study.dose_effects(e)
     ]
-    title = f"Hazard ratio of dementia by cumulative dose in {study.terms.unit}"
+    title = f"Hazard ratio of dementia by {study.terms.measured}"
     description = "One panel for each TSPO class; the reference is no dose. The numbers are in the table below."
-    return panels("dose", title, description, drawn, "Cumulative dose", 1) if drawn else None
+    return panels("dose", title, description, drawn, _capital(study.terms.measure), 1) if drawn else None
+
+
+def _bounds_picture(study: Study) -> Picture | None:
+    """The bounds for missing doses beside the primary estimate."""
+    rows = bounds(study.release, None)
+    if not rows:
+        return None
+    return forest(
+        "bounds",
+        [Group(EXPOSURES[e], bound_effects(study.release, rows, e)) for e in COMPARED],
+        study.terms.per_dose,
+        study.terms.ci,
+        "Hazard ratios with something else in place of each missing dose; the numbers are in the table below.",
+    )
 
 
 def _lag_picture(study: Study) -> Picture | None:
@@ -64,9 +81,13 @@ def _lag_picture(study: Study) -> Picture | None:
     return panels("lag", title, description, drawn, "Lag, years", 2, primary_at) if has_points else None
 
 
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _dose_point(place: int, effect: Effect) -> Point:
     """A category's point; a long label is broken, and unknown dose stands apart from the known ones."""
-    label = effect.label
+    label = effect.label.removesuffix(" days ago")
     if len(label) > 5:
         label = label.replace(EN_DASH, f"{EN_DASH}\n").replace(" ", "\n")
     return Point(place + 0.45 * (effect.label == UNKNOWN_DOSE), replace(effect, label=label))

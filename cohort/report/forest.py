@@ -18,6 +18,7 @@ from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 _ROW = 25
 _HEADING = 34
 _AXIS = 84
+_BOLD = ("All ages", "Primary")
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,17 @@ class Group:
     effects: Sequence[Effect]
 
 
-def forest(groups: Sequence[Group], per: str, ci: str, description: str) -> Picture:
-    """Hazard ratios by class and age stratum on one log scale.
+def forest(name: str, groups: Sequence[Group], per: str, ci: str, description: str) -> Picture:
+    """Hazard ratios in groups of rows on one log scale.
 
     Args:
-        groups: the rows, a heading above each group.
+        name: prefix of the figure's ids.
+        groups: the rows, a heading above each group; rows of `_BOLD` labels stand out.
         per: what the hazard ratios are per.
         ci: what an interval is called.
         description: what is to be seen, for a screen reader.
     """
-    return picture("forest", f"Hazard ratio of dementia {per}", description, lambda w: _forest(w, groups, per, ci))
+    return picture(name, f"Hazard ratio of dementia {per}", description, lambda w: _forest(w, groups, per, ci))
 
 
 def _forest(width: int, groups: Sequence[Group], per: str, ci: str) -> Sheet:
@@ -88,7 +90,7 @@ def _key_below(sheet: Sheet, left: float, width: float, per: str, has_truth: boo
 def _forest_row(
     sheet: Sheet, axes: Axes, scale: RatioScale, look: Look, effect: Effect, y: float, numbers_at: float
 ) -> None:
-    is_total = effect.label == "All ages"
+    is_total = effect.label in _BOLD
     weight = "bold" if is_total else "normal"
     sheet.text(0, y, effect.label, fontsize=SMALL if sheet.is_narrow else 12, fontweight=weight)
     if effect.truth:

@@ -82,7 +82,7 @@ def class_and_drug(binder: Composition) -> str:
 def _unknown(release: Release, terms: Terms) -> str:
     total, unknown = 0.0, 0.0
     for row in release.drugs:
-        dose = to_number(row.get(f"dose_{terms.metric}", "")) or 0.0
+        dose = to_number(row.get(f"dose_{terms.drug_metric}", "")) or 0.0
         total += dose
         unknown += dose if row.get("tspo_class") == "unknown" else 0.0
     share = f"In this run they carry {percent(unknown / total)} of the released dose. " if total else ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cohort.protocol import Protocol, leaf_fields
-from cohort.report.classes import METRICS
+from cohort.report.methods_dose import exposure, ledger, missing_dose, supply
 from cohort.report.numbers import humanised, listed, ordinal, years
 
 _TIERS: Mapping[str, str] = {
@@ -18,13 +18,6 @@ _TIERS: Mapping[str, str] = {
     "D3": "Dementia is a code confirmed within {days} by a second code on a later day or by an anti-dementia "
     "drug, dated on the day of confirmation; codes during delirium and dementias with a secondary cause do "
     "not count.",
-}
-_EQUIVALENCE: Mapping[str, str] = {
-    "ashton": "Ashton",
-    "vadod_2021": "VA/DoD 2021",
-    "clincalc": "ClinCalc",
-    "inada": "Inada",
-    "scotland": "NHS Scotland",
 }
 
 
@@ -51,7 +44,10 @@ def paragraphs(protocol: Protocol) -> list[Paragraph]:
     return [
         Paragraph("Who", _population(protocol)),
         Paragraph("Outcome", _outcome(protocol)),
-        Paragraph("Exposure", _exposure(protocol)),
+        Paragraph("Dose of a fill", ledger(protocol)),
+        Paragraph("Supply", supply(protocol)),
+        Paragraph("Exposure", exposure(protocol)),
+        Paragraph("Missing dose", missing_dose(protocol)),
         Paragraph("Affinity", _affinity(protocol)),
         Paragraph("Model", _model(protocol)),
         Paragraph("Competing death", _competing(protocol)),
@@ -82,35 +78,6 @@ def _population(protocol: Protocol) -> str:
 
 def _outcome(protocol: Protocol) -> str:
     return _TIERS[protocol.outcome.tier].format(days=years(protocol.outcome.confirmation_days))
-
-
-def _exposure(protocol: Protocol) -> str:
-    e = protocol.exposure
-    table = _EQUIVALENCE.get(e.equivalence_table, e.equivalence_table)
-    unit = (
-        f"in diazepam-equivalent days (one is 10 mg of oral diazepam; equivalences of {table}, with named "
-        "alternatives where it lacks a drug)"
-        if e.metric == "dme"
-        else f"in {METRICS['ddd']}"
-    )
-    lag = (
-        f"The newest {years(e.lag_days)} of dose do not count on any day at risk."
-        if e.lag_days
-        else "Dose counts from the day on which it is supplied."
-    )
-    impute = (
-        "A fill of known days and unknown strength gets the median daily amount of its drug; what stays "
-        "unknown is never zero: from then on the person's time is a category of its own and leaves the "
-        "linear models."
-        if e.impute
-        else "A fill of unknown strength is never zero: from then on the person's time is a category of its "
-        "own and leaves the linear models."
-    )
-    cap = "all of it" if e.carryover_cap_days is None else f"up to {e.carryover_cap_days:,} days of it"
-    return (
-        f"Exposure is the cumulative dose of all benzodiazepines and Z-drugs by TSPO class, {unit}. Dose "
-        f"accrues evenly over the days of supply; early refills carry {cap} forward. {lag} {impute}"
-    )
 
 
 def _affinity(protocol: Protocol) -> str:
@@ -178,8 +145,8 @@ def field_table(protocol: Protocol) -> dict[str, list[FieldRow]]:
 def _told(value: object) -> str:
     if value is None:
         return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_told(item)}" for name, item in value.items()) or "none"
     if isinstance(value, tuple | list):
         return ", ".join(_told(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

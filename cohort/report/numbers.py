@@ -101,6 +101,11 @@ def percent(share: float | None, decimals: int = 0) -> str:
     return f"{share * 100:.{decimals}f}%"
 
 
+def share(value: float | None) -> str:
+    """A share to a tenth of a percent; nothing and all without decimals."""
+    return percent(value) if value in (0, 1) else percent(value, 1)
+
+
 def change_of(hazard_ratio: float) -> str:
     """A hazard ratio as a change: `12% higher`, `5% lower`, `3.0 times`."""
     if hazard_ratio >= 3:

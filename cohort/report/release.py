@@ -17,11 +17,11 @@ from polars.exceptions import PolarsError
 from cohort.analyses import PRIMARY
 from cohort.errors import UsageError
 from cohort.report.numbers import to_number
-from cohort.results import CONTRAST, ESTIMATE_NUMBERS, OVERALL, Diagnostic, Estimate
+from cohort.results import CONTRAST, ESTIMATE_NUMBERS, ESTIMATE_SHARES, OVERALL, Diagnostic, Estimate
 
 Row = Mapping[str, str]
 
-TABLES = ("attrition", "person_time", "curves", "diagnostics", "dose_coverage", "drugs")
+TABLES = ("attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs")
 _NUMBERS_OF_A_DIAGNOSTIC = ("statistic", "df", "p_value", "value")
 
 
@@ -35,6 +35,7 @@ class Release:
     person_time: Sequence[Row]
     curves: Sequence[Row]
     dose_coverage: Sequence[Row]
+    supply: Sequence[Row]
     drugs: Sequence[Row]
     run: Mapping[str, Any]
 
@@ -55,6 +56,11 @@ class Release:
         family = [e for e in rows if e.analysis == PRIMARY or e.analysis.startswith("lag-")]
         by_lag = {e.lag_days: e for e in family if e.term.startswith("per ")}
         return [by_lag[lag] for lag in sorted(by_lag)]
+
+    @property
+    def analyses(self) -> list[str]:
+        """Names of the analyses in the order of the file, the primary one first."""
+        return list(dict.fromkeys([PRIMARY, *(e.analysis for e in self.estimates)]))
 
     @property
     def contrast(self) -> Estimate | None:
@@ -82,6 +88,7 @@ def read_release(folder: Path) -> Release:
         person_time=tables["person_time"],
         curves=tables["curves"],
         dose_coverage=tables["dose_coverage"],
+        supply=tables["supply"],
         drugs=tables["drugs"],
         run=_run(folder / "run.json"),
     )
@@ -102,8 +109,9 @@ def _closed(estimate: Estimate) -> Estimate:
     """The row without results unless its status is `ok`: what must not be shown ends here."""
     if estimate.status == "ok":
         return estimate
-    kept = {"person_years"} if estimate.status.startswith("not estimable") else set()
-    blank: dict[str, Any] = dict.fromkeys(set(ESTIMATE_NUMBERS) - kept)
+    numbers = {*ESTIMATE_NUMBERS, *ESTIMATE_SHARES}
+    kept = {"person_years", *ESTIMATE_SHARES} if estimate.status.startswith("not estimable") else set()
+    blank: dict[str, Any] = dict.fromkeys(numbers - kept)
     return replace(estimate, **blank)
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from cohort.analyses import PRIMARY
 from cohort.report import numbers, tables
 from cohort.report.checks import VERDICTS, checks, tally
-from cohort.report.classes import CLASSES, EXPOSURES, METRICS
+from cohort.report.classes import CLASSES, EXPOSURES
+from cohort.report.comparison import COMPARED, bounds, other_analyses
 from cohort.report.composition import compositions
+from cohort.report.coverage import coverage_by_class, coverage_groups, supply_rows
 from cohort.report.effects import Effect
 from cohort.report.figures import figures
 from cohort.report.flow import steps
@@ -28,6 +29,7 @@ from cohort.report.study import Study
 from cohort.report.terms import protocol_of, terms_of
 from cohort.report.text import answer, key_figures
 from cohort.report.truth import read_truth
+from cohort.results import CONTRAST
 
 _HERE = Path(__file__).parent
 
@@ -57,7 +59,7 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
     protocol = protocol_of(release)
     terms = terms_of(release, protocol)
     study = Study(release, terms, read_truth(truth, terms.metric, terms.per))
-    parts = compositions(release.drugs, terms.metric)
+    parts = compositions(release.drugs, terms.drug_metric)
     found = checks(release)
     return _environment().get_template("report.html.j2").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
@@ -81,7 +83,14 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         parts=parts,
         shares={share.drug: _shown(share.dose) for part in parts for share in part.shares},
         finished=numbers.moment(release.run.get("finished")),
-        coverage=tables.coverage_by_class(release.dose_coverage),
+        coverage=coverage_by_class(release.dose_coverage),
+        coverage_groups=coverage_groups(release.dose_coverage),
+        supply=supply_rows(release.supply),
+        compared=[EXPOSURES[e] for e in COMPARED],
+        bounds=bounds(release, protocol.ledger.imputations if protocol else None),
+        said_of_bounds=_said_of(release, "missing dose bounds"),
+        information=_information(release),
+        others=other_analyses(release, protocol),
         time_groups=tables.time_groups(release.person_time),
         not_shown=tables.not_shown(release),
         criteria=steps(release.attrition),
@@ -108,13 +117,19 @@ def _hazard_ratios(study: Study) -> dict[str, Any]:
         "by_dose": [tables.effect_group(e, study.dose_effects(e)) for e in CLASSES if study.dose_effects(e)],
         "by_lag": [tables.effect_group(e, study.lag_effects(e)) for e in EXPOSURES if study.lag_effects(e)],
         "of_death": _one_of_each(release, outcome="death"),
-        "other_scales": {
-            METRICS.get(name, name): _one_of_each(release, analysis=name)
-            for name in dict.fromkeys(e.analysis for e in release.estimates)
-            if name != PRIMARY and not name.startswith("lag-")
-        },
         "incidence_rows": incidence_table(release.curves),
     }
+
+
+def _said_of(release: Release, diagnostic: str) -> str:
+    """What the run says of a diagnostic of the primary analysis; empty where it has none."""
+    return next((d.meaning for d in release.diagnostics if d.diagnostic == diagnostic), "")
+
+
+def _information(release: Release) -> str:
+    """The fraction of the information on the contrast that is missing, as text; empty where it is not known."""
+    rows = [d for d in release.diagnostics if d.diagnostic == "fraction of missing information"]
+    return next((numbers.share(d.value) for d in rows if d.exposure == CONTRAST and d.value is not None), "")
 
 
 def _one_of_each(release: Release, **wanted: str) -> list[tables.EffectGroup]:

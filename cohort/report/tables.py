@@ -11,11 +11,9 @@ from typing import Any
 from cohort.report.classes import EXPOSURES, exposure_of, look_of
 from cohort.report.composition import TSPO_CLASSES, was_dispensed
 from cohort.report.effects import Effect, full_reason
-from cohort.report.numbers import ABSENT, SUPPRESSED, count, humanised, interval, p_value, ratio, to_number
+from cohort.report.numbers import ABSENT, count, humanised, interval, p_value, ratio, share, to_number
 from cohort.report.release import Release, Row
 from cohort.results import OVERALL, Estimate
-
-_COVERAGE = ("computed", "imputed", "unknown", "duplicate", "out of scope")
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,7 @@ class EffectRow:
     detectable: str
     truth: str
     reason: str
+    known: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def effect_row(effect: Effect) -> EffectRow:
     e = effect.estimate
     truth = ABSENT if effect.truth is None else ratio(effect.truth)
     if e is None:
-        return EffectRow(effect.label, ABSENT, ABSENT, ABSENT, "", "", ABSENT, truth, full_reason(None))
+        return EffectRow(effect.label, ABSENT, ABSENT, ABSENT, "", "", ABSENT, truth, full_reason(None), ABSENT)
     is_reference = effect.bounds is not None and e.se_log_hr is None and e.hazard_ratio == 1
     return EffectRow(
         effect.label,
@@ -70,7 +69,15 @@ def effect_row(effect: Effect) -> EffectRow:
         ratio(e.mdrr),
         truth,
         "" if effect.bounds else full_reason(e),
+        known(e),
     )
+
+
+def known(estimate: Estimate) -> str:
+    """Share of exposed time with a known dose, and share of the dose that was computed."""
+    if estimate.known_time_share is None and estimate.known_dose_share is None:
+        return ABSENT
+    return f"{share(estimate.known_time_share)} / {share(estimate.known_dose_share)}"
 
 
 @dataclass(frozen=True)
@@ -123,34 +130,6 @@ def drug_classes(drugs: Sequence[Row]) -> list[DrugClass]:
 
 def _most_dispensed(row: Row) -> tuple[float, str]:
     return -(to_number(row.get("fills", "")) or 0.0), row.get("drug", "")
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Fills of a class by what became of their dose."""
-
-    name: str
-    colour: str
-    fills: Mapping[str, str]
-
-
-def coverage_by_class(rows: Sequence[Row]) -> list[Coverage]:
-    """Released fills by class and kind of status; a plus sign says that a part of the sum is suppressed."""
-    found = []
-    for tspo_class in TSPO_CLASSES:
-        own = [row for row in rows if row.get("tspo_class") == tspo_class]
-        cells = {kind: _sum([row for row in own if row.get("status", "").startswith(kind)]) for kind in _COVERAGE}
-        look = EXPOSURES[exposure_of(tspo_class)]
-        found.append(Coverage(look.name, look.colour, cells))
-    return found
-
-
-def _sum(rows: Sequence[Row]) -> str:
-    values = [to_number(row.get("fills", "")) for row in rows]
-    shown = [value for value in values if value is not None]
-    if len(shown) == len(values):
-        return count(sum(shown))
-    return f"{count(sum(shown))}+" if shown else SUPPRESSED
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from cohort.protocol import Protocol
-from cohort.report.classes import METRICS
+from cohort.report.classes import metric_of
 from cohort.report.numbers import NO_BREAK, interval, p_equals, ratio, years
 from cohort.report.release import Release
 from cohort.results import Estimate
@@ -22,11 +22,38 @@ class Terms:
     metric: str
     lag_days: int
     level: float
+    window_days: int | None = None
 
     @property
     def unit(self) -> str:
         """The dose unit in words."""
-        return METRICS.get(self.metric, self.metric)
+        return metric_of(self.metric).unit
+
+    @property
+    def noun(self) -> str:
+        """What goes with a hazard: dose, use, or time since use."""
+        return metric_of(self.metric).noun
+
+    @property
+    def measure(self) -> str:
+        """What is counted, such as `cumulative dose` or `number of fills`."""
+        return metric_of(self.metric).measure
+
+    @property
+    def measured(self) -> str:
+        """What is counted, in which unit, over which time."""
+        window = f" in a window of {years(self.window_days)}" if self.window_days else ""
+        return f"{metric_of(self.metric).measured}{window}"
+
+    @property
+    def drug_metric(self) -> str:
+        """The dose in which drugs are tabled: drugs.csv has dme and DDD."""
+        return "ddd" if self.metric == "ddd" else "dme"
+
+    @property
+    def drug_unit(self) -> str:
+        """Its unit in words."""
+        return metric_of(self.drug_metric).unit
 
     @property
     def per_dose(self) -> str:
@@ -62,7 +89,8 @@ def terms_of(release: Release, protocol: Protocol | None) -> Terms:
     """The terms of the primary analysis; from its own rows where the protocol cannot be read."""
     if protocol:
         exposure = protocol.exposure
-        return Terms(exposure.per, exposure.metric, exposure.lag_days, protocol.model.confidence_level)
+        level = protocol.model.confidence_level
+        return Terms(exposure.per, exposure.metric, exposure.lag_days, level, exposure.window_days)
     row = release.contrast
     if row is None:
         return Terms(365, "dme", 0, 0.95)

@@ -5,7 +5,7 @@ page says that in the place of an answer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cohort.analyses import PRIMARY
 from cohort.report.checks import reasons_for_no_answer
@@ -54,11 +54,11 @@ def answer(release: Release, terms: Terms, parts: Sequence[Composition], truth: 
     sentences = [
         _contrast_sentence(contrast, terms),
         *_class_sentences(release, terms),
-        _age_sentence(release),
-        _lag_sentence(release),
+        _age_sentence(release, terms),
+        _lag_sentence(release, terms),
         _truth_sentence(contrast, truth),
     ]
-    return Answer(True, False, _headline(contrast), [s for s in sentences if s], limits)
+    return Answer(True, False, _headline(contrast, terms.noun), [s for s in sentences if s], limits)
 
 
 def _no_contrast(contrast: Estimate | None) -> str:
@@ -69,12 +69,15 @@ def _no_contrast(contrast: Estimate | None) -> str:
     return f"This run gives no answer: the primary contrast is {full_reason(contrast)}."
 
 
-def _headline(contrast: Estimate) -> str:
+def _headline(contrast: Estimate, noun: str) -> str:
     lower, upper = contrast.ci_lower or 0.0, contrast.ci_upper or float("inf")
+    went = (
+        f"{noun.capitalize()} of TSPO binders went with a {{}} hazard of dementia than the same {noun} of non-binders."
+    )
     if lower > 1:
-        return "Dose of TSPO binders went with a higher hazard of dementia than the same dose of non-binders."
+        return went.format("higher")
     if upper < 1:
-        return "Dose of TSPO binders went with a lower hazard of dementia than the same dose of non-binders."
+        return went.format("lower")
     return "The data do not tell TSPO binders and non-binders apart in their association with dementia."
 
 
@@ -86,7 +89,7 @@ def _contrast_sentence(contrast: Estimate, terms: Terms) -> str:
     if contrast.ci_lower is None or contrast.ci_upper is None:
         return first
     room = range_of_change(contrast.ci_lower, contrast.ci_upper)
-    return f"{first} For the same dose, the interval leaves room for a hazard {room} with binders."
+    return f"{first} For the same {terms.noun}, the interval leaves room for a hazard {room} with binders."
 
 
 def _class_sentences(release: Release, terms: Terms) -> list[str]:
@@ -109,22 +112,22 @@ def _class_sentences(release: Release, terms: Terms) -> list[str]:
     return sentences
 
 
-def _age_sentence(release: Release) -> str:
+def _age_sentence(release: Release, terms: Terms) -> str:
     tests = [d for d in release.diagnostics if d.diagnostic == _HETEROGENEITY and d.analysis in {PRIMARY, ""}]
     joint = next((d for d in tests if d.exposure in {"all classes", ""}), tests[0] if tests else None)
     if joint is None or joint.p_value is None:
         return "Whether the association differs by age was not tested in this run."
     found = "differs" if joint.p_value < 0.05 else "does not clearly differ"
     test = f"likelihood-ratio test, {p_equals(joint.p_value)}"
-    return f"The association with dose {found} between the bands of attained age ({test})."
+    return f"The association with {terms.noun} {found} between the bands of attained age ({test})."
 
 
-def _lag_sentence(release: Release) -> str:
+def _lag_sentence(release: Release, terms: Terms) -> str:
     known = [e for e in release.lag_family(CONTRAST) if e.status == "ok" and e.hazard_ratio is not None]
     if len(known) < 2:
         return ""
     first, last = (f"{ratio(e.hazard_ratio)} {_with_lag(e.lag_days)}" for e in (known[0], known[-1]))
-    return f"With more or less of the recent dose left out, the ratio is {first} and {last}."
+    return f"With more or less of the recent {terms.noun} left out, the ratio is {first} and {last}."
 
 
 def _with_lag(days: int) -> str:
@@ -163,17 +166,28 @@ def key_figures(release: Release, terms: Terms) -> list[KeyFigure]:
     """The few numbers that a reader wants first."""
     is_closed = bool(reasons_for_no_answer(release))
     effects = [_effect_figure(release, e, terms, is_closed) for e in (CONTRAST, "tspo_binder", "tspo_non_binder")]
-    counted = [e for e in map(release.linear, EXPOSURES) if e and e.persons is not None]
-    persons, events, time = (
-        (counted[0].persons, counted[0].events, counted[0].person_years) if counted else (None, None, None)
-    )
+    counted = _counted(release)
+    persons, events, time = (counted.persons, counted.events, counted.person_years) if counted else (None, None, None)
+    is_linear = counted is not None and counted.term.startswith("per ")
     each = f"{time / persons:.1f} years a person" if time and persons else "at risk, with known dose"
     return [
         *effects,
-        KeyFigure("Persons", count(persons), "in the primary model"),
+        KeyFigure("Persons", count(persons), "in the primary model" if is_linear else "with known or unknown dose"),
         KeyFigure("Dementia events", count(events), "confirmed as the protocol says"),
         KeyFigure("Person-years", count(time), each),
     ]
+
+
+def _counted(release: Release) -> Estimate | None:
+    """A row with the counts of the primary model; else one of all persons at risk, without person-years."""
+    rows = [
+        *(e for e in map(release.linear, EXPOSURES) if e),
+        *(
+            replace(e, person_years=None)
+            for e in release.rows(analysis=PRIMARY, age_stratum=OVERALL, outcome="dementia")
+        ),
+    ]
+    return next((e for e in rows if e.persons is not None), None)
 
 
 def _effect_figure(release: Release, exposure: str, terms: Terms, is_closed: bool) -> KeyFigure:

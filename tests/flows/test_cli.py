@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import shared_data
 
-COMMANDS = ("demo", "simulate", "check", "codes", "run", "report")
+COMMANDS = ("demo", "simulate", "check", "codes", "run", "report", "expect")
 
 
 def tspo(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:

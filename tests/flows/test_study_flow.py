@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import polars as pl
 import pytest
@@ -15,7 +17,6 @@ from prefect.client.schemas.sorting import TaskRunSort
 from cohort.analyses import PRIMARY, analyses
 from cohort.engine import load_steps
 from cohort.errors import CannotStudy
-from cohort.models import MODELS
 from cohort.protocol import load_protocol
 from cohort.results import DIAGNOSTIC_SCHEMA, ESTIMATE_SCHEMA
 from cohort.study import RunSettings
@@ -47,7 +48,7 @@ def artifact_data(key: str) -> str:
 def test_the_graph_has_a_task_per_table_per_model_and_for_the_report(finished_run: Path) -> None:
     names = {run.name for run in task_runs()}
     assert {f"primary: {table}" for table in load_steps()} <= names
-    wanted = {f"{a.name}: {model}" for a in analyses(load_protocol()) for model in MODELS}
+    wanted = {f"{a.name}: {model}" for a in analyses(load_protocol()) for model in a.models if not a.is_bound}
     assert wanted <= names
     assert any(name.startswith("report") for name in names)
 
@@ -63,8 +64,8 @@ def test_artifacts_hold_released_numbers_only(finished_run: Path) -> None:
 
 def test_the_folder_holds_what_the_contract_says(finished_run: Path) -> None:
     release = {path.name for path in (finished_run / "release").iterdir()}
-    assert release >= {"estimates.parquet", "estimates.csv", "attrition.csv", "person_time.csv", "curves.csv",
-                       "diagnostics.csv", "dose_coverage.csv", "drugs.csv", "report.html", "run.json"}  # fmt: skip
+    tables = ("attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "estimates")
+    assert release >= {"estimates.parquet", "report.html", "run.json", *(f"{table}.csv" for table in tables)}
     assert {f"{table}.parquet" for table in load_steps()} <= {p.name for p in (finished_run / "private").iterdir()}
     assert not list(finished_run.rglob("*.part*"))
     assert dict(pl.read_parquet_schema(finished_run / "release" / "estimates.parquet")) == ESTIMATE_SCHEMA
@@ -98,7 +99,7 @@ def test_every_estimate_asked_for_has_a_row(finished_run: Path) -> None:
     assert rows.get_column("estimate_id").is_unique().all()
     linear = rows.filter(pl.col("term") == "per 365", pl.col("outcome") == "dementia")
     strata = ["overall", "50 to 64", "65 to 74", "75 to 84", "85 and over"]
-    expected = {(a.name, s, e) for a in analyses(load_protocol()) for s in strata
+    expected = {(a.name, s, e) for a in analyses(load_protocol()) if not a.is_bound for s in strata
                 for e in ("tspo_binder", "tspo_non_binder", "tspo_unknown", "binder_minus_non_binder")}  # fmt: skip
     assert set(linear.select("analysis", "age_stratum", "exposure").iter_rows()) == expected
     assert rows.filter(pl.col("status") == "ok", pl.col("hazard_ratio").is_null()).height == 0
@@ -114,6 +115,25 @@ def test_a_second_run_builds_nothing_and_gives_the_same_files(finished_run: Path
     assert all(step["fresh"] for step in record["steps"])
     assert {p.name: p.read_bytes() for p in (finished_run / "release").iterdir() if p.name in kept} == kept
     assert done[-1] == "report"
+
+
+def test_missing_doses_are_bounded_and_told(small_cdm: Path, tmp_path: Path) -> None:
+    """One fill in ten without a quantity: every bound has its estimates, the draws are pooled, shares are below one."""
+    cdm, out = tmp_path / "cdm.duckdb", tmp_path / "run"
+    shutil.copy(small_cdm, cdm)
+    with duckdb.connect(str(cdm)) as connection:
+        connection.execute("update drug_exposure set quantity = null where drug_exposure_id % 10 = 3")
+    changes = ("lag_family_days=[]", "imputations=2", "missing_dose=unknown")
+    study(RunSettings(cdm=str(cdm), out=str(out), changes=changes))
+    rows = pl.read_parquet(out / "release" / "estimates.parquet").filter(pl.col("term") == "per 365")
+    found = set(rows.filter(pl.col("age_stratum") == "overall").get_column("analysis"))
+    bounds = {"zero", "median-fill", "one-ddd", "imputed"}
+    assert found == {PRIMARY, "ddd", *(f"missing-dose-{bound}" for bound in bounds)}
+    shares = rows.filter(pl.col("analysis") == PRIMARY, pl.col("exposure") == "tspo_binder", pl.col("status") == "ok")
+    assert 0.85 < shares.get_column("known_dose_share").max() < 0.95  # type: ignore[operator]
+    coverage = pl.read_csv(out / "release" / "dose_coverage.csv", infer_schema_length=None)
+    missing = coverage.filter(pl.col("status") == "unknown").get_column("reason").unique().to_list()
+    assert missing == ["quantity missing or not positive"]
 
 
 def test_a_cdm_whose_doses_are_unknown_is_refused_in_plain_words(tmp_path: Path) -> None:

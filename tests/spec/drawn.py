@@ -8,8 +8,8 @@ In: text such as
 
 for CDM tables, for the lists of the protocol, or for any table of `sql/`, which then stands in place of the one
 that its file would make. Out: the wanted table, comparable with a drawn one. Types are never guessed: they are those
-of the CDM contract, and of what each file makes of an empty CDM. A blank cell is null; 1/3 is a third; a column that
-is not drawn is null where a table is given, and not compared where one is expected.
+of the CDM contract, and of what each file makes of an empty CDM. A blank cell is null, '' an empty text, 1/3 a third;
+a column that is not drawn is null where a table is given, and not compared where one is expected.
 """
 
 import datetime as dt
@@ -33,7 +33,7 @@ Row = tuple[Any, ...]
 _READ = {
     "DATE": dt.date.fromisoformat,
     "DOUBLE": lambda cell: float(Fraction(cell)),
-    "VARCHAR": str,
+    "VARCHAR": lambda cell: "" if cell == "''" else cell,
     "BOOLEAN": {"true": True, "false": False}.__getitem__,
 }
 
@@ -207,4 +207,6 @@ def _draw(columns: Sequence[str], rows: Iterable[Row]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value) or "''"

@@ -5,9 +5,9 @@ import pytest
 from tests.spec.drawn import drawn
 
 CAMAZEPAM = """
-            drug      | concept_id | tspo_class
-            ----------+------------+-----------
-            camazepam |            | unknown
+            drug      | concept_id
+            ----------+-----------
+            camazepam |
 """
 
 
@@ -163,9 +163,9 @@ def test_a_drug_without_a_known_id_is_found_by_its_name(build):
                      4 | temazepam    | Ingredient       | S
         """,
     ) == drawn("""
-            drug      | ingredient_concept_id | tspo_class
-            ----------+-----------------------+-----------
-            camazepam | 3                     | unknown
+            drug      | ingredient_concept_id
+            ----------+----------------------
+            camazepam | 3
     """)
 
 
@@ -174,15 +174,15 @@ def test_a_drug_that_the_site_does_not_know_is_left_out(build):
     assert build(
         "study_ingredient",
         study_drug="""
-            drug      | concept_id | tspo_class
-            ----------+------------+-----------
-            camazepam |            | unknown
-            diazepam  | 723013     | binder
+            drug      | concept_id
+            ----------+-----------
+            camazepam |
+            diazepam  | 723013
         """,
     ) == drawn("""
-            drug     | ingredient_concept_id | tspo_class
-            ---------+-----------------------+-----------
-            diazepam | 723013                | binder
+            drug     | ingredient_concept_id
+            ---------+----------------------
+            diazepam | 723013
     """)
 
 
@@ -205,8 +205,8 @@ def test_a_product_is_found_by_the_hierarchy_or_by_its_strength(build, found_by)
         """,
         **found_by,
     ) == drawn("""
-            drug_concept_id | ingredient_concept_id | drug
-            ----------------+-----------------------+---------
-                          7 | 723013                | diazepam
-                     723013 | 723013                | diazepam
+            drug_concept_id | ingredient_concept_id
+            ----------------+----------------------
+                          7 | 723013
+                     723013 | 723013
     """)

@@ -23,10 +23,10 @@ def test_a_fill_in_the_365_days_before_entry_keeps_a_person_out(build):
         person=PERSON,
         entry=ENTRY,
         fill="""
-            person_id | fill_date
-            ----------+-----------
-                    1 | 2010-01-01
-                    2 | 2009-12-31
+            person_id | fill_date  | in_scope
+            ----------+------------+---------
+                    1 | 2010-01-01 | true
+                    2 | 2009-12-31 | true
         """,
     ) == drawn("""
             person_id | is_new_user
@@ -43,10 +43,10 @@ def test_a_fill_on_the_day_of_entry_is_new_use(build):
         person=PERSON,
         entry=ENTRY,
         fill="""
-            person_id | fill_date
-            ----------+-----------
-                    1 | 2010-12-31
-                    2 | 2011-01-01
+            person_id | fill_date  | in_scope
+            ----------+------------+---------
+                    1 | 2010-12-31 | true
+                    2 | 2011-01-01 | true
         """,
     ) == drawn("""
             person_id | is_new_user
@@ -64,9 +64,9 @@ def test_a_washout_of_no_days_admits_prevalent_users(build):
         person=PERSON,
         entry=ENTRY,
         fill="""
-            person_id | fill_date
-            ----------+-----------
-                    1 | 2010-12-31
+            person_id | fill_date  | in_scope
+            ----------+------------+---------
+                    1 | 2010-12-31 | true
         """,
     ) == drawn("""
             person_id | is_new_user
@@ -83,10 +83,10 @@ def test_a_fill_of_unknown_dose_is_use_and_an_injection_is_not(build):
         person=PERSON,
         entry=ENTRY,
         fill="""
-            person_id | fill_date  | form       | mg
-            ----------+------------+------------+---
-                    1 | 2010-06-01 |            |
-                    2 | 2010-06-01 | injectable | 10
+            person_id | fill_date  | route      | in_scope | mg
+            ----------+------------+------------+----------+---
+                    1 | 2010-06-01 | oral       | true     |
+                    2 | 2010-06-01 | injectable | false    | 10
         """,
     ) == drawn("""
             person_id | is_new_user

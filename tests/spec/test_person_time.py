@@ -255,10 +255,10 @@ def test_a_refill_at_the_same_pace_leaves_no_trace(build):
                     1 | binder     | 22030     | 30            | 1
     """
     assert build("dose_step", cohort=COHORT, supply=supply) == drawn("""
-            tspo_class | day   | dme_change_nano
-            -----------+-------+----------------
-            binder     | 21999 | 1000000000
-            binder     | 22059 | -1000000000
+            tspo_class | day   | slope       | jump
+            -----------+-------+-------------+-----
+            binder     | 21999 | 1000000000  | 0
+            binder     | 22059 | -1000000000 | 0
     """)
     assert build("person_time", lag_days=0, dose_update_days=365, cohort=COHORT, supply=supply) == drawn("""
             start_day | stop_day | dose_tspo_binder
@@ -322,8 +322,8 @@ def test_dose_is_unknown_from_the_lagged_day_of_the_first_unknown_fill(build):
                     1 | binder     | 21001     | 50            | 1
         """,
         dose_unknown="""
-            person_id | tspo_class | dme_unknown_day
-            ----------+------------+----------------
+            person_id | tspo_class | day
+            ----------+------------+------
                     1 | binder     | 22050
         """,
     ) == drawn("""
@@ -346,8 +346,8 @@ def test_an_unknown_fill_before_entry_leaves_no_known_time(build, tspo_class):
                     1 | 1950-01-01 | 22000     | 24000
         """,
         dose_unknown=f"""
-            person_id | tspo_class | dme_unknown_day
-            ----------+------------+----------------
+            person_id | tspo_class | day
+            ----------+------------+------
                     1 | {tspo_class} | 15000
         """,
     ) == drawn(f"""
@@ -355,28 +355,6 @@ def test_an_unknown_fill_before_entry_leaves_no_known_time(build, tspo_class):
             ----------+----------+------------------------+---------------------------
             22000     | 23740    |                        | unknown dose
             23740     | 24000    |                        | unknown dose
-    """)
-
-
-def test_the_first_unknown_fill_of_a_class_is_looked_for_by_metric(build):
-    """The day of the fill itself: a fill of unknown mg, unknown days, or a drug without a place on that scale."""
-    assert build(
-        "dose_unknown",
-        cohort=COHORT,
-        dose="""
-            person_id | tspo_class | fill_date  | dme_per_day | ddd_per_day | status
-            ----------+------------+------------+-------------+-------------+------------------------------
-                    1 | binder     | 1950-01-11 | 1           | 1           | computed
-                    1 | binder     | 1950-01-21 | 1           |             | imputed
-                    1 | binder     | 1950-01-31 |             | 1           | computed
-                    1 | binder     | 1950-02-10 |             |             | unknown: days of supply <= 0
-                    1 | non_binder | 1950-01-11 |             |             | duplicate
-                    1 | non_binder | 1950-01-12 |             |             | out of scope: injectable
-        """,
-    ) == drawn("""
-            person_id | tspo_class | dme_unknown_day | ddd_unknown_day
-            ----------+------------+-----------------+----------------
-                    1 | binder     | 30              | 20
     """)
 
 
@@ -392,8 +370,8 @@ def test_a_class_of_unknown_dose_is_cut_only_where_its_pace_changes(build):
                     1 | binder     | 22101     | 100           | 1
         """,
         dose_unknown="""
-            person_id | tspo_class | dme_unknown_day
-            ----------+------------+----------------
+            person_id | tspo_class | day
+            ----------+------------+------
                     1 | binder     | 15000
         """,
     ) == drawn("""

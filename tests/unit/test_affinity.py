@@ -291,9 +291,38 @@ def test_the_table_of_study_drugs_keeps_order_and_types():
     table = study_drugs(drugs, [row.model_copy(update={"drug": "b"}) for row in rows] + rows, FINDINGS, CUT_POINTS)
     assert table.schema == pl.Schema(STUDY_DRUG_SCHEMA)
     assert table.rows() == [
-        ("b", 2, "z_drug", "binder", "moderate", 400.0, "A", "short", 5.0, 7.0, "ashton"),
-        ("a", None, "z_drug", "unknown", "unknown", None, "E", "short", None, None, None),
+        ("b", 2, "z_drug", "binder", "moderate", 400.0, "A", "short", 5.0, 7.0, None, "ashton"),
+        ("a", None, "z_drug", "unknown", "unknown", None, "E", "short", None, None, None, None),
     ]
+
+
+def test_the_weight_of_a_drug_is_its_affinity_over_that_of_diazepam():
+    """Ki 20 nM of diazepam and 400 nM of b: 200 mg of b bind as 10 mg of diazepam do. Words give no weight."""
+    rows = [
+        *(row.model_copy(update={"drug": "diazepam"}) for row in evidence("Ki 10 A, Ki 40 A")),
+        *(row.model_copy(update={"drug": "b"}) for row in evidence("Ki 400 A")),
+        *(row.model_copy(update={"drug": "c"}) for row in evidence("seen A")),
+    ]
+    table = study_drugs([drug(drug=name) for name in ("b", "c", "d", "diazepam")], rows, FINDINGS, CUT_POINTS)
+    assert table.select("drug", "mg_per_tspo").rows() == [("b", 200.0), ("c", None), ("d", None), ("diazepam", 10.0)]
+
+
+def test_without_an_affinity_of_diazepam_no_drug_has_a_weight():
+    """Grades that leave diazepam unmeasured take the scale away."""
+    rows = [
+        *(row.model_copy(update={"drug": "diazepam"}) for row in evidence("Ki 20 D")),
+        *(row.model_copy(update={"drug": "b"}) for row in evidence("Ki 400 A")),
+    ]
+    table = study_drugs([drug(drug="b"), drug(drug="diazepam")], rows, FINDINGS, CUT_POINTS)
+    assert table["mg_per_tspo"].to_list() == [None, None]
+
+
+def test_the_weights_of_the_shipped_drugs():
+    """Four study drugs have a measured value; 10 mg of diazepam weigh as much as 4.1 mg of flunitrazepam."""
+    weights = dict(shipped().drop_nulls("mg_per_tspo").select("drug", "mg_per_tspo").iter_rows())
+    assert sorted(weights) == ["diazepam", "flunitrazepam", "oxazepam", "zolpidem"]
+    assert weights["diazepam"] == 10
+    assert weights["flunitrazepam"] == pytest.approx(10 * 19 / math.sqrt(10 * 214), rel=1e-11)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +339,23 @@ def test_the_table_of_study_drugs_keeps_order_and_types():
 def test_a_drug_that_the_table_lacks_falls_back_and_says_so(listed, asked, mg, source):
     table = study_drugs([drug(**listed)], [], FINDINGS, CUT_POINTS, equivalence_table=asked)
     assert table.select("mg_per_dme", "equivalence_source").row(0) == (mg, source)
+
+
+@pytest.mark.parametrize(
+    ("table", "mg", "source"),
+    [("site", [3, 1, None], ["site", "ashton", None]), ("ashton", [2, 1, None], ["ashton", "ashton", None])],
+)
+def test_the_site_s_own_table_counts_where_it_is_asked_for(table, mg, source):
+    """It outranks the published ones for the drugs that it lists; others fall back."""
+    drugs = [drug(drug="a", ashton_mg=2), drug(drug="b", ashton_mg=1), drug(drug="c")]
+    found = study_drugs(drugs, [], FINDINGS, CUT_POINTS, equivalence_table=table, site_equivalents_mg={"a": 3.0})
+    assert found["mg_per_dme"].to_list() == mg
+    assert found["equivalence_source"].to_list() == source
+
+
+def test_the_site_s_table_names_study_drugs_only():
+    with pytest.raises(UsageError, match="'diazepan', which is no study drug; did you mean 'diazepam'"):
+        study_drugs([drug(drug="diazepam")], [], FINDINGS, CUT_POINTS, site_equivalents_mg={"diazepan": 10.0})
 
 
 def test_an_unknown_equivalence_table_names_the_nearest():

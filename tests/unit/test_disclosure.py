@@ -5,12 +5,14 @@ is every part of a shown zero.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import chain, combinations, pairwise, product
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from cohort.disclosure import (
     SUPPRESSED,
     hidden_cells,
     releasable_steps,
+    shown_share,
     suppress_attrition,
     suppress_cells,
     suppress_counts,
@@ -461,6 +464,154 @@ def test_no_estimate_shows_a_small_count_or_complement_and_zero_exposed_is_shown
                 assert not any(after[number] for number in (*ESTIMATE_COUNTS, "person_years", *NUMBERS))
         words = [name for name, kind in rows.schema.items() if kind == pl.String and name != "status"]
         assert [before[name] for name in words] == [after[name] for name in words]
+
+
+def with_shares(rows: pl.DataFrame, count: Callable[[Atoms], int]) -> pl.DataFrame:
+    """The rows with the share of the exposed time whose dose is known, where a person is a unit of time."""
+    shares = []
+    for exposure, stratum in rows.select("exposure", "age_stratum").iter_rows():
+        of = ("tspo_binder", "tspo_non_binder") if exposure == CONTRAST else (exposure,)
+        exposed_to = frozenset(chain.from_iterable(where(stratum) - in_category(e, "0", stratum) for e in of))
+        unknown = frozenset(chain.from_iterable(in_category(e, UNKNOWN_DOSE, stratum) for e in of))
+        shares.append(1 - count(unknown) / count(exposed_to) if count(exposed_to) else None)
+    return rows.with_columns(pl.Series("known_time_share", shares, dtype=pl.Float64), known_dose_share=pl.lit(0.5))
+
+
+@few_examples
+@given(worlds(), st.sampled_from([3, 5]))
+def test_no_person_time_that_is_hidden_follows_from_a_share_of_known_time(world: World, threshold: int) -> None:
+    """A class's share tells, to one per mille, its time of unknown dose and its exposed time: as if they were shown."""
+    count = lambda atoms: size(world, atoms)  # noqa: E731
+    time, time_atoms = time_at_risk(count)
+    shown = suppress_estimates(with_shares(estimates(count)[0], count), threshold)
+    told = told_by_time(suppress_time_at_risk(time, threshold), time_atoms, "persons")
+    for row in shown.filter(pl.col("known_time_share").is_not_null(), pl.col("exposure") != CONTRAST).to_dicts():
+        unknown = in_category(row["exposure"], UNKNOWN_DOSE, row["age_stratum"])
+        zero = in_category(row["exposure"], "0", row["age_stratum"])
+        told += [(atoms, count(atoms)) for atoms in (unknown, where(row["age_stratum"]) - zero)]
+    assert not leaks(world, told, threshold)
+
+
+@few_examples
+@given(worlds())
+def test_the_contrast_has_a_share_only_where_both_of_its_classes_have_one(world: World) -> None:
+    count = lambda atoms: size(world, atoms)  # noqa: E731
+    shown = suppress_estimates(with_shares(estimates(count)[0], count), 5)
+    shares = {(e, s): share for e, s, share, ok in shown.select(
+        "exposure", "age_stratum", "known_time_share", "status").iter_rows() if ok == "ok"}  # fmt: skip
+    for stratum in (*STRATA, OVERALL):
+        if shares.get((CONTRAST, stratum)) is not None:
+            for exposure in ("tspo_binder", "tspo_non_binder"):
+                cells = in_category(exposure, UNKNOWN_DOSE, stratum)
+                assert not is_small(count(cells), 5)
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(None, None), (0.0, 0.0), (1.0, 1.0), (0.98765, 0.988), (0.99999, 0.999), (0.00001, 0.001), (1 - 1e-13, 1.0)],
+)
+def test_a_share_has_three_decimals_and_is_all_or_nothing_only_when_it_is(
+    share: float | None, shown: float | None
+) -> None:
+    assert shown_share(share) == shown
+
+
+def test_a_suppressed_row_has_no_shares_and_others_have_them_rounded() -> None:
+    rows = [
+        estimate("tspo_binder", term, OVERALL, 200, n, known_time_share=0.98765, known_dose_share=0.99999)
+        for term, n in (("0", 100), ("1-90", 3), (">90", 97))
+    ]
+    rows += [replace(rows[0], exposure="tspo_unknown", known_time_share=None)]
+    shown = suppress_estimates(estimates_frame(rows), 5).select("status", "known_time_share", "known_dose_share").rows()
+    assert shown == [("ok", 0.988, 0.999), ("suppressed", None, None), ("suppressed", None, None), ("ok", None, 0.999)]
+
+
+def test_a_share_is_hidden_where_few_persons_have_an_unknown_dose() -> None:
+    """3 of 200 persons have one: their time would be 1.2 % of the exposed time, which the table of time tells."""
+    counts = (("0", 100), ("1-90", 40), (">90", 57), (UNKNOWN_DOSE, 3))
+    shares = {"known_time_share": 0.988, "known_dose_share": 0.9}
+    rows = [estimate("tspo_binder", term, OVERALL, 200, n, **shares) for term, n in counts]
+    linear = ("tspo_non_binder", "tspo_binder", CONTRAST, "tspo_unknown")
+    rows += [estimate(e, "per 365", OVERALL, 197, 90, **shares) for e in linear]
+    shown = suppress_estimates(estimates_frame(rows), 5)
+    of_time = dict(shown.filter(pl.col("status") == "ok").select("term", "known_time_share").iter_rows())
+    assert of_time["0"] is None
+    assert shown.get_column("known_time_share").to_list()[-3:] == [None, None, 0.988]
+    assert shown.get_column("known_dose_share").to_list()[-3:] == [0.9, 0.9, 0.9]
+
+
+def test_the_reference_of_recency_is_the_last_to_be_hidden_too() -> None:
+    """Small current use takes other use with it, not who never used."""
+    counts = (("never", 30), ("current", 3), ("1-30 days ago", 40), (">30 days ago", 50))
+    rows = [estimate("tspo_binder", term, OVERALL, 123, n, reference="never") for term, n in counts]
+    shown = suppress_estimates(estimates_frame(rows), 5)
+    assert shown.get_column("events_exposed").to_list() == [30, None, None, 50]
+
+
+def test_never_is_tied_to_the_unexposed_as_zero_is() -> None:
+    """48 never used, of whom 45 are in the linear model: 3 have another dose unknown."""
+    categories = [estimate("tspo_binder", term, OVERALL, 100, n, reference="never") for term, n in
+                  (("never", 48), ("current", 52))]  # fmt: skip
+    other = [estimate("tspo_unknown", term, OVERALL, 100, n, reference="never") for term, n in
+             (("never", 60), (UNKNOWN_DOSE, 40))]  # fmt: skip
+    rows = estimates_frame([*categories, *other, estimate("tspo_binder", "per 365", OVERALL, 60, 15)])
+    shown = suppress_estimates(rows, 5)
+    assert shown.get_column("events").to_list()[-1] is None
+
+
+def analysis(name: str, **strata: int) -> list[Estimate]:
+    """Two dose categories, half of the events in each, of strata named like `of_50_to_64`."""
+    return [
+        estimate("tspo_binder", term, stratum.replace("_", " "), n, n // 2 + (n % 2) * (term == "0"), analysis=name)
+        for stratum, n in strata.items()
+        for term in ("0", "1-90")
+    ]
+
+
+def test_two_study_populations_do_not_tell_few_by_their_difference() -> None:
+    """300 events in the one and 298 in the other are 2 that only one of them counts."""
+    rows = estimates_frame([*analysis("primary", overall=300), *analysis("sixty", overall=298)])
+    shown = suppress_estimates(rows, 5, {"sixty": "from 60 on"})
+    assert shown.get_column("events").to_list() == [300, 300, None, None]
+    assert shown.get_column("status").to_list() == ["ok", "ok", "ok", SUPPRESSED], "a category tells, never the last"
+    far = estimates_frame([*analysis("primary", overall=300), *analysis("sixty", overall=290)])
+    assert suppress_estimates(far, 5, {"sixty": "from 60 on"}).equals(far)
+
+
+def test_a_smaller_population_is_not_taken_for_person_time_of_unknown_dose() -> None:
+    """190 of 300: nothing is unknown in either population, so nothing is hidden."""
+    rows = [*analysis("primary", overall=300), *analysis("women", overall=190)]
+    rows += [estimate("tspo_binder", "per 365", OVERALL, n, n // 2, analysis=name)
+             for name, n in (("primary", 300), ("women", 190))]  # fmt: skip
+    frame = estimates_frame(rows)
+    assert suppress_estimates(frame, 5, {"women": "women"}).equals(frame)
+
+
+def test_a_total_near_another_populations_takes_a_second_stratum_with_it() -> None:
+    """100 + 200 = 300 would give the 98 away that differ from 100 by 2."""
+    first = analysis("primary", overall=400, young=100, middle=150, old=150)
+    second = analysis("late", overall=300, young=98, middle=52, old=150)
+    shown = suppress_estimates(estimates_frame([*first, *second]), 5, {"late": "late"})
+    totals = shown.filter(pl.col("analysis") == "late").unique(["age_stratum"], maintain_order=True)
+    hidden = dict(totals.select("age_stratum", "events").iter_rows())
+    assert hidden["young"] is None
+    assert list(hidden.values()).count(None) == 2
+
+
+def test_bounds_do_not_tell_few_by_their_difference_from_the_primary_analysis() -> None:
+    """Where missing doses count as none, 41 exposed have events; with known doses 39: 2 were of unknown dose."""
+    counts = (("primary", 100, 39), ("missing-dose-zero", 100, 41), ("missing-dose-one-ddd", 100, 60))
+    rows = [estimate("tspo_binder", "per 365", OVERALL, total, n, analysis=name) for name, total, n in counts]
+    shown = suppress_estimates(estimates_frame(rows), 5)
+    assert shown.get_column("events_exposed").to_list() == [39, None, 60]
+    assert shown.get_column("hazard_ratio").to_list() == [0.5, 0.5, 0.5]
+
+
+def test_bounds_do_not_tell_few_by_their_difference_from_the_categories() -> None:
+    """100 events less 57 without a dose are 43 with any; where missing doses count as none there are 40."""
+    rows = [estimate("tspo_binder", term, OVERALL, 100, n) for term, n in (("0", 57), ("1-90", 33), (UNKNOWN_DOSE, 10))]
+    rows += [estimate("tspo_binder", "per 365", OVERALL, 100, 40, analysis="missing-dose-zero")]
+    assert suppress_estimates(estimates_frame(rows), 5).get_column("events").to_list() == [100, 100, 100, None]
 
 
 @few_examples

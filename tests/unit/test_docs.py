@@ -42,6 +42,13 @@ def test_every_field_of_the_protocol_is_in_the_readme_of_config():
     ] == []
 
 
+def test_a_further_analysis_may_change_every_key_and_has_two_of_its_own():
+    section = docs.config_readme().split("### [[analysis]]")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
+    assert [row[0] for row in rows[2:]] == ["`name`", "`models`", "any key above"]
+    assert [row[2] for row in rows[2:]] == ["required", '`["linear", "categories"]`', "the protocol's"]
+
+
 def test_a_stale_document_is_named_with_its_cure(tmp_path, capsys):
     assert docs.main([], tmp_path) == 0
     assert docs.main(["--check"], tmp_path) == 0
@@ -69,6 +76,7 @@ def test_a_file_of_config_that_nothing_is_said_about_is_named(tmp_path):
         ("test_under_d1_the_first_code_is_dementia", "Under D1 the first code is dementia."),
         ("test_a_missing_month_is_the_first_of_july", "A missing month is the first of July."),
         ("test_over_the_drug_s_own_scale", "Over the drug's own scale."),
+        ("test_one_ddd_a_day", "One DDD a day."),
     ],
 )
 def test_the_name_of_a_spec_test_reads_as_a_sentence(name, said):
@@ -94,6 +102,11 @@ def test_every_spec_test_says_its_rule_and_every_module_its_question():
         ({"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]}, "date or none", ""),
         ({"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2}, "list of number", "each ≥ 0"),
         ({"type": "array", "items": {"enum": ["A", "B"], "type": "string"}}, "list of any of `A`, `B`", ""),
+        (
+            {"type": "object", "patternProperties": {docs.NAME: {"type": "number", "exclusiveMinimum": 0}}},
+            "table of number by name",
+            "each > 0",
+        ),
     ],
 )  # fmt: skip
 def test_types_and_bounds_are_said_in_words(schema, kind, bounds):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cohort.analyses import Analysis
 from cohort.cox import CoxFit, fit_cox
+from cohort.fitting import STRATA, Setting, fit_sets
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, dose_category_labels
 from cohort.models import MODELS, columns_needed, fit_model, prepare
 from cohort.protocol import Protocol
@@ -21,7 +22,7 @@ from cohort.risk_sets import risk_sets
 
 PROTOCOL = Protocol().changed(covariates=("depression",))
 BANDS = age_stratum_labels(PROTOCOL.strata.age_bands)
-CATEGORIES = dose_category_labels(PROTOCOL.exposure.category_bounds)
+CATEGORIES = dose_category_labels(PROTOCOL.exposure)
 YEAR = 365.25
 Row = dict[str, Any]
 NUMBERS = ("hazard_ratio", "ci_lower", "ci_upper", "log_hr", "se_log_hr", "p_value", "mdrr")
@@ -276,6 +277,60 @@ def test_categories_by_age_are_fits_within_each_band(frame: pl.DataFrame) -> Non
                 assert row.log_hr == pytest.approx(wanted.log_hr, rel=1e-5, abs=1e-6)
 
 
+# --- How much of the dose is known -------------------------------------------------------------------------
+
+KNOWN_DOSE = {"tspo_binder": (9.0, 10.0), "tspo_non_binder": (5.0, 10.0)}
+
+
+def shares_by_hand(rows: Sequence[Row], exposure: str) -> float | None:
+    """Days with a known dose of all days that are exposed to a class, or to either class of the contrast."""
+    classes = ("tspo_binder", "tspo_non_binder") if exposure == CONTRAST else (exposure,)
+    exposed = [r for r in rows if any(r[f"category_{e}"] != "0" for e in classes)]
+    known = [r for r in exposed if all(r[f"category_{e}"] != UNKNOWN_DOSE for e in classes)]
+    return len(known) / len(exposed) if exposed else None
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_every_row_says_how_much_of_its_dose_is_known(model: str, frame: pl.DataFrame) -> None:
+    result = fit_model(model, frame, Analysis("primary", PROTOCOL), KNOWN_DOSE)
+    every, of_dose = frame.to_dicts(), {"tspo_binder": 0.9, "tspo_non_binder": 0.5, "tspo_unknown": None, CONTRAST: 0.7}
+    for row in result.estimates:
+        own = [r for r in every if row.age_stratum in (OVERALL, r["age_stratum"])]
+        assert row.known_time_share == pytest.approx(shares_by_hand(own, row.exposure), rel=1e-12)
+        assert row.known_dose_share == of_dose[row.exposure]
+
+
+def test_an_analysis_without_categories_tells_no_share_of_few_persons(frame: pl.DataFrame) -> None:
+    """Without its categories, disclosure control could not know who has an unknown dose."""
+    few = PROTOCOL.changed(min_cell_count=200)
+    alone = Analysis("alone", few, ("linear", "linear by age"))
+    beside = Analysis("beside", few)
+    for model in ("linear", "linear by age"):
+        assert {row.known_time_share for row in fit_model(model, frame, alone).estimates} == {None}
+        assert None not in {row.known_time_share for row in fit_model(model, frame, beside).estimates}
+
+
+def test_a_linear_term_is_per_any_number_of_units() -> None:
+    made = made_cohort(120)
+    for per, term in ((0.5, "per 0.5"), (12, "per 12")):
+        protocol = PROTOCOL.changed(per=per)
+        assert {row.term for row in run("linear", prepare(made, protocol), protocol).estimates} == {term}
+
+
+def test_the_reference_of_recency_is_who_never_used() -> None:
+    protocol = PROTOCOL.changed(metric="recency", category_bounds=(0, 1, 366))
+    names = {"0": "never", "1-90": "current", "91-180": "1-365 days ago", "181-365": ">365 days ago"}
+    made = made_cohort(200).with_columns(
+        pl.col(f"category_{e}").replace(names | {">365": "current"}) for e in EXPOSURES
+    )
+    rows = run("categories", prepare(made, protocol), protocol).estimates
+    assert {row.reference for row in rows} == {"never"}
+    assert [(row.hazard_ratio, row.se_log_hr) for row in by(ModelResult(rows), term="never")] == [(1.0, None)] * 3
+    assert dict.fromkeys(row.term for row in rows) == dict.fromkeys(
+        ["never", "current", "1-365 days ago", ">365 days ago", UNKNOWN_DOSE]
+    )
+
+
 # --- What cannot be estimated ------------------------------------------------------------------------------
 
 
@@ -332,6 +387,12 @@ def test_without_any_event_every_row_says_so() -> None:
     rows = [simple(person, 100.0) for person in range(5)]
     assert set(reasons(rows, "linear").values()) == {"not estimable: no dementia events"}
     assert set(reasons(rows, "death").values()) == {"not estimable: no deaths"}
+
+
+def test_a_fit_that_fails_gives_its_reason() -> None:
+    frame = prepare(person_time([simple(person, 100.0) for person in range(5)]), PROTOCOL)
+    fitted = fit_sets(Setting(frame, Analysis("primary", PROTOCOL), {}), risk_sets(frame, EXPOSURES, STRATA))
+    assert (fitted.fit, fitted.reason("tspo_binder", "a dose")) == (None, "there are no events")
 
 
 @pytest.mark.parametrize("model", list(MODELS))

@@ -1,19 +1,22 @@
 """The protocol: what the file says is what runs, and a mistake names its cure."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from cohort.analyses import analyses
 from cohort.errors import UsageError
-from cohort.inputs import dose_category_labels, study_inputs
+from cohort.inputs import study_inputs
+from cohort.paths import config_folder
 from cohort.protocol import Protocol, leaf_fields, load_protocol
+from cohort.protocol_sections import MODEL_NAMES, Metric
 
 
 def test_the_shipped_file_writes_out_every_default() -> None:
     assert load_protocol() == Protocol()
     text = (Path(__file__).parents[2] / "config" / "study.toml").read_text()
-    optional = {"study_start", "study_end"}
+    optional = {"study_start", "study_end", "window_days", "site_equivalents_mg", "site_equivalents_source"}
     assert [n for _, n, _ in leaf_fields() if n not in optional and f"\n{n} = " not in text] == []
 
 
@@ -23,7 +26,12 @@ def test_the_shipped_file_writes_out_every_default() -> None:
         ("lag_dayz=3", "did you mean 'lag_days'"),
         ("exposures.lag_days=3", "did you mean 'exposure.lag_days'"),
         ("exposure.lag_days=-1", "exposure.lag_days: Input should be greater than or equal to 0"),
-        ("metric=pills", "exposure.metric: Input should be 'dme' or 'ddd'"),
+        ("metric=pills", "exposure.metric: Input should be 'dme', 'ddd', 'tspo_weighted', 'days'"),
+        ("days_supply_order=[]", "ledger.days_supply_order: Tuple should have at least 1 item"),
+        ("missing_dose_bounds=['median']", "Input should be 'zero', 'median_fill', 'one_ddd' or 'draw'"),
+        ("equivalence_table=site", "site_equivalents_mg is empty: give mg by drug"),
+        ("site_equivalents_mg={diazepam = 5}", "needs site_equivalents_source: where the numbers come from"),
+        ("site_equivalents_mg={diazepam = 0}", "site_equivalents_mg.diazepam: Input should be greater than 0"),
         ("category_bounds=[1, 2]", "must start at 0 and grow"),
         ("age_bands=[65, 50]", "age_bands must grow"),
         ("age_bands=[65, 75]", "time before 65 would belong to no band"),
@@ -49,7 +57,7 @@ def test_a_misspelt_key_in_a_file_names_the_nearest(tmp_path: Path) -> None:
 def test_values_are_read_as_toml() -> None:
     chosen = load_protocol(changes=["study_start=2010-01-01", "carryover_cap_days=none", "covariates=['depression']"])
     assert str(chosen.population.study_start) == "2010-01-01"
-    assert chosen.exposure.carryover_cap_days is None
+    assert chosen.supply.carryover_cap_days is None
     assert chosen.model.covariates == ("depression",)
 
 
@@ -58,15 +66,90 @@ def test_the_hash_follows_the_content() -> None:
     assert Protocol().changed(lag_days=0).content_hash() != Protocol().content_hash()
 
 
-def test_analyses_are_the_primary_the_lags_and_the_other_metric() -> None:
-    named = {a.name: a.protocol.exposure for a in analyses(Protocol())}
-    assert list(named) == ["primary", "lag-0y", "lag-1y", "lag-2y", "lag-5y", "ddd"]
-    assert [named[n].lag_days for n in named] == [1095, 0, 365, 730, 1825, 1095]
-    assert named["ddd"].metric == "ddd"
+@pytest.mark.parametrize("metric", ["duration", "recency"])
+def test_a_window_is_for_sums_over_days(metric: Metric) -> None:
+    with pytest.raises(UsageError, match=f"window_days has no meaning for metric {metric}"):
+        load_protocol(changes=[f"metric={metric}", "window_days=365"])
+    others = [name for name in get_args(Metric) if name not in ("duration", "recency")]
+    assert [Protocol().changed(metric=name, window_days=365).exposure.window_days for name in others] == [365] * 6
 
 
-def test_categories_are_named_by_their_days() -> None:
-    assert dose_category_labels((0, 90, 180, 365)) == ["0", "1-90", "91-180", "181-365", ">365"]
+# --- The analyses of a run -------------------------------------------------------------------------------------
+
+
+def test_analyses_are_the_primary_the_lags_those_by_name_and_the_bounds() -> None:
+    named = {analysis.name: analysis.protocol for analysis in analyses(Protocol())}
+    assert list(named)[:6] == ["primary", "lag-0y", "lag-1y", "lag-2y", "lag-5y", "ddd"]
+    assert [named[name].exposure.lag_days for name in list(named)[:6]] == [1095, 0, 365, 730, 1825, 1095]
+    assert named["ddd"].exposure.metric == "ddd"
+    assert {name: (p.ledger.missing_dose, p.ledger.draw) for name, p in list(named.items())[6:]} == {
+        "missing-dose-zero": ("zero", 1),
+        "missing-dose-median-fill": ("median_fill", 1),
+        "missing-dose-one-ddd": ("one_ddd", 1),
+        **{f"missing-dose-imputed-{draw}": ("draw", draw) for draw in range(1, 6)},
+    }
+
+
+def test_bounds_are_known_as_such_and_fit_the_linear_model_only() -> None:
+    for analysis in analyses(Protocol()):
+        is_bound = analysis.name.startswith("missing-dose-")
+        assert analysis.is_bound is is_bound
+        assert analysis.models == (("linear",) if is_bound else MODEL_NAMES)
+
+
+def test_without_bounds_nothing_stands_in_for_missing_doses_but_the_protocol_s_choice() -> None:
+    names = [analysis.name for analysis in analyses(Protocol().changed(missing_dose_bounds=()))]
+    assert names == ["primary", "lag-0y", "lag-1y", "lag-2y", "lag-5y", "ddd"]
+    one = analyses(Protocol().changed(missing_dose_bounds=("one_ddd", "one_ddd"), lag_family_days=(90,)))
+    assert [analysis.name for analysis in one] == ["primary", "lag-90d", "ddd", "missing-dose-one-ddd"]
+
+
+def test_an_analysis_runs_what_it_would_run_alone() -> None:
+    """So that its tables have the same keys, whatever else is asked for beside it."""
+    more = Protocol().changed(lag_family_days=(0,), missing_dose_bounds=("zero",))
+    assert analyses(more)[0].protocol == analyses(Protocol())[0].protocol
+    for analysis in analyses(Protocol()):
+        assert analysis.protocol.analysis == ()
+        assert analysis.protocol.exposure.lag_family_days == ()
+        assert analysis.protocol.ledger.missing_dose_bounds == ()
+
+
+def test_an_analysis_changes_the_fields_beside_its_name_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text("[exposure]\nper = 100\n[[analysis]]\nname = 'short-lag'\nlag_days = 30\nmodels = ['death']\n")
+    protocol = load_protocol(path)
+    (found,) = [analysis for analysis in analyses(protocol) if analysis.name == "short-lag"]
+    assert found.protocol == protocol.alone(lag_days=30)
+    assert (found.protocol.exposure.per, found.models, found.is_bound) == (100, ("death",), False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = 'x'\nmetrc = 'ddd'", r"\[\[analysis\]\] x: The protocol has no field 'metrc'; did you mean 'metric'"),
+        ("name = 'x'\nlag_days = -1", r"\[\[analysis\]\] x: .*\n.*exposure.lag_days: Input should be greater"),
+        ("name = 'x'\n[[analysis]]\nname = 'x'", "the name of analysis 'x' is taken"),
+        ("name = 'primary'", "the name of analysis 'primary' is taken"),
+        ("name = 'lag-1y'", "the name of analysis 'lag-1y' is taken"),
+        ("name = 'missing-dose-zero'", "the name of analysis 'missing-dose-zero' is taken"),
+        ("name = 'Late Life'", "analysis.0.name: String should match pattern"),
+        ("metric = 'ddd'", "analysis.0.name: Field required"),
+        ("name = 'x'\nmodels = ['lienar']", "analysis.0.models.0: Input should be 'linear'"),
+    ],
+)
+def test_a_wrong_analysis_is_named_with_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(f"[[analysis]]\n{text}\n")
+    with pytest.raises(UsageError, match=message):
+        load_protocol(path)
+
+
+def test_the_file_of_every_metric_is_the_primary_protocol_with_each_of_them_beside_it() -> None:
+    every = load_protocol(config_folder() / "every_metric.toml")
+    assert every.alone() == Protocol().alone()
+    others = [analysis.protocol.exposure for analysis in analyses(every) if not analysis.is_bound]
+    assert {exposure.metric for exposure in others} == set(get_args(Metric))
+    assert [exposure.window_days for exposure in others if exposure.window_days] == [3650]
 
 
 @pytest.mark.parametrize("change", ["covariates=['insomia']", "prevalent_sets=['dementai']"])

@@ -11,25 +11,29 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cohort.analyses import MULTIPLE_IMPUTATION
 from cohort.errors import UsageError
 from cohort.protocol import Protocol
 from cohort.report import build_report
 from cohort.report import numbers as n
 from cohort.report.checks import reasons_for_no_answer, short
+from cohort.report.comparison import in_words
 from cohort.report.composition import compositions
+from cohort.report.coverage import coverage_groups
 from cohort.report.effects import Effect, ratio_scale
 from cohort.report.limitations import class_and_drug, known_share
-from cohort.report.methods import paragraphs
+from cohort.report.methods import field_table, paragraphs
 from cohort.report.release import read_release
 from cohort.report.svg import INKS
-from cohort.report.tables import facts
-from cohort.report.terms import terms_of
-from cohort.report.text import answer
+from cohort.report.tables import facts, known
+from cohort.report.terms import Terms, terms_of
+from cohort.report.text import answer, key_figures
 from cohort.report.truth import read_truth
 from cohort.results import CONTRAST, OVERALL, Estimate, estimates_frame
 
 EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown", CONTRAST)
 AGES = (OVERALL, "50 to 64", "65 to 74", "75 to 84", "85 and over")
+BOUNDS = {"zero": 1.21, "median-fill": 1.26, "one-ddd": 1.31, "imputed": 1.27}
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 TRUTH = {
     "scenario": "primary",
@@ -53,6 +57,7 @@ def estimate(exposure="tspo_binder", hr=1.25, se=0.05, **fields):
         term="per 365", reference="per unit", age_stratum=OVERALL, lag_days=1095, persons=4321, persons_exposed=987,
         events=654, events_exposed=123, person_years=34567.8, hazard_ratio=hr, ci_lower=hr * math.exp(-1.96 * se),
         ci_upper=hr * math.exp(1.96 * se), log_hr=math.log(hr), se_log_hr=se, p_value=0.012, mdrr=1.15,
+        known_time_share=0.987, known_dose_share=0.95,
     )  # fmt: skip
     return replace(row, **fields)
 
@@ -71,7 +76,14 @@ def all_estimates():
     rows += [estimate(e, model="cause-specific-death", outcome="death") for e in EXPOSURES]
     for exposure in EXPOSURES[:3]:
         rows += [reference(exposure), *(estimate(exposure, term=t, reference="0") for t in ("1-90", "91-180", ">365"))]
-    secret = {"hazard_ratio": 7.7777, "ci_lower": 6.6666, "ci_upper": 8.8888, "status": "suppressed"}
+    rows += [estimate(e, analysis=f"missing-dose-{b}", hr=hr) for e in EXPOSURES for b, hr in BOUNDS.items()]
+    secret = {
+        "known_time_share": 0.7654,
+        "hazard_ratio": 7.7777,
+        "ci_lower": 6.6666,
+        "ci_upper": 8.8888,
+        "status": "suppressed",
+    }
     hidden = dict.fromkeys(("persons", "persons_exposed", "events", "events_exposed", "person_years"))
     rows[4] = replace(rows[4], **secret, **hidden)
     impossible = dict.fromkeys(("hazard_ratio", "ci_lower", "ci_upper", "log_hr", "se_log_hr", "p_value"))
@@ -91,6 +103,18 @@ def drug(name="diazepam", tspo_class="binder", fills="900", persons="300", dose=
     row = {"drug": name, "tspo_class": tspo_class, "tspo_level": "high", "ki_nm": "46.26", "evidence_grade": "A"}
     row |= {"half_life_class": "long", "mg_per_dme": "10.0", "mg_per_ddd": "10.0", "fills": fills, "persons": persons}
     row |= {"dose_dme": dose, "dose_ddd": dose, "evidence": "Ki 10 nM (rat, heart)", "source": "Saano 1986"}
+    return row | fields
+
+
+def covered(status="computed", reason="", **fields):
+    """A row of dose_coverage.csv as text."""
+    row = {"drug": "diazepam", "tspo_class": "binder", "route": "oral", "rule": "amount", "unit": "mg", "mg": ""}
+    return row | {"status": status, "reason": reason} | fields
+
+
+def supplied(name="diazepam", **fields):
+    """A row of supply.csv as text."""
+    row = {"drug": name, "fills": 90, "days_discarded_by_cap": 0, "days_discarded_by_switch": 0, "fills_cut": 0}
     return row | fields
 
 
@@ -131,10 +155,15 @@ TABLES = {
         diagnostic("heterogeneity over age strata", "info", exposure="all classes", statistic=9.1, df=8, p_value=0.33),
     ],
     "dose_coverage": [
-        {"drug": "diazepam", "tspo_class": "binder", "rule": "amount", "status": "computed", "fills": 880,
-         "persons": 290, "mg": 44000.0},
-        {"drug": "diazepam", "tspo_class": "binder", "rule": "", "status": "unknown: quantity missing", "fills": "<5",
-         "persons": "<5", "mg": "-"},
+        covered(fills=880, persons=290, mg=44000.0, share=0.971),
+        covered("imputed", "quantity missing or not positive", fills=20, persons=12, mg=100.0, share=0.022),
+        covered("duplicate", fills=6, persons=6, mg=30.0, share=0.007),
+        covered(rule="none", unit="none", status="unknown", reason="several strengths", fills="", persons="", share=""),
+    ],
+    "supply": [
+        supplied("clonazepam", days=9000, share_discarded=0.0),
+        supplied(days=50000, days_discarded_by_cap=2500, share_discarded=0.05, fills=900, fills_cut=70),
+        supplied("lorazepam", days=9100, days_discarded_by_cap="", share_discarded="", fills="", fills_cut=""),
     ],
     "drugs": [
         drug(),
@@ -227,8 +256,8 @@ def visible(text):
 def test_the_page_has_every_section_in_the_order_of_a_reader(standard):
     sections = [attrs["id"] for tag, attrs in Outline(standard).tags if tag == "section"]
     assert sections == [
-        "question", "answer", "trust", "age", "dose", "lag", "incidence", "people", "drugs", "coverage", "protocol",
-        "data", "limitations", "run",
+        "question", "answer", "trust", "age", "dose", "lag", "others", "missing", "incidence", "people", "drugs",
+        "protocol", "data", "limitations", "run",
     ]  # fmt: skip
 
 
@@ -257,9 +286,9 @@ def test_nothing_is_loaded_from_elsewhere(standard):
 
 def test_every_figure_is_told_to_those_who_cannot_see_it(standard):
     outline = Outline(standard)
-    assert [attrs["role"] for tag, attrs in outline.tags if tag == "svg"] == ["img"] * 12
-    assert Counter(tag for tag, _ in outline.tags)["desc"] == 12
-    assert Counter(tag for tag, _ in outline.tags)["figcaption"] == 6
+    assert [attrs["role"] for tag, attrs in outline.tags if tag == "svg"] == ["img"] * 14
+    assert Counter(tag for tag, _ in outline.tags)["desc"] == 14
+    assert Counter(tag for tag, _ in outline.tags)["figcaption"] == 7
 
 
 def test_every_table_has_a_caption_and_every_heading_a_scope(standard):
@@ -276,7 +305,7 @@ def test_figures_take_their_colours_from_the_page(standard):
 
 def test_a_suppressed_estimate_never_shows_a_number(standard):
     assert "suppressed" in standard
-    assert not re.search(r"7\.7+8?|6\.67|8\.89", visible(standard))
+    assert not re.search(r"7\.7+8?|6\.67|8\.89|76\.5", visible(standard))
 
 
 def test_small_counts_stay_as_they_were_released(standard):
@@ -284,7 +313,7 @@ def test_small_counts_stay_as_they_were_released(standard):
     assert "All ages Any 4,321 34,568 654 18.9 900" in words
     assert f"85 and over >365 <5 suppressed suppressed {n.ABSENT} suppressed" in words
     assert "midazolam <5 <5 suppressed suppressed" in words
-    assert "TSPO binder 880 0 suppressed 0 0" in words
+    assert "TSPO binder 880 20 suppressed 6 0" in words
     assert "fill suppressed 0.5 99" in words
 
 
@@ -476,7 +505,8 @@ def test_tables_that_were_not_made_are_missed_in_words(page):
     outline = Outline(text)
     assert (outline.wrong, outline.open) == ([], [])
     assert "This release holds no diagnostics" in text
-    for missing in ("curves", "attrition", "table of drugs", "table of dose coverage", "estimates by dose category"):
+    for missing in ("curves", "attrition", "table of drugs", "table of dose coverage", "table of supply",
+                    "estimates by dose category"):  # fmt: skip
         assert f"This release has no {missing}" in text
 
 
@@ -559,6 +589,261 @@ def test_methods_name_the_window_and_what_is_not_suppressed():
     assert "after the start of an observation period and 2010-01-01" in told["Who"]
     assert "the end of that observation period, or 2019-12-31" in told["Who"]
     assert told["Disclosure"] == "No count is suppressed."
+
+
+def section(text, name):
+    """The words of one section."""
+    start = text.index(f'<section id="{name}"')
+    return visible(text[start : text.index("</section>", start)])
+
+
+def test_every_hazard_ratio_stands_beside_how_much_of_its_dose_is_known(standard):
+    words = visible(standard)
+    assert words.count("98.7% / 95.0%") > 60
+    assert "All ages 1.25 (1.13 to 1.38) 0.012 123 987 34,568 1.15 98.7% / 95.0%" in words
+    assert "no lag 1.25 (1.13 to 1.38) 0.012 123 987 34,568 98.7% / 95.0%" in words
+
+
+@pytest.mark.parametrize(
+    ("shares", "shown"),
+    [
+        ((1.0, 0.999), "100% / 99.9%"),
+        ((None, 0.5), f"{n.ABSENT} / 50.0%"),
+        ((None, None), n.ABSENT),
+        ((0.0, 0.001), "0% / 0.1%"),
+    ],
+)
+def test_a_share_that_is_not_told_is_a_dash(shares, shown):
+    assert known(estimate(known_time_share=shares[0], known_dose_share=shares[1])) == shown
+
+
+def test_bounds_stand_beside_the_primary_estimate(page):
+    information = diagnostic("fraction of missing information", "info", MULTIPLE_IMPUTATION, exposure=CONTRAST)
+    words = section(page(diagnostics=[information | {"value": 0.043}]), "missing")
+    assert "Of the information on the ratio of the two classes, 4.3% is missing" in words
+    assert "Primary As the protocol says. 1.25 (1.13 to 1.38) 1.25 (1.13 to 1.38) 1.25 (1.13 to 1.38) 98.7%" in words
+    assert "No dose Each missing dose counts as none. 1.21 (1.10 to 1.33)" in words
+    assert "Median fill Each missing dose is the median fill of its drug. 1.26" in words
+    assert "One DDD a day Each missing dose is one DDD a day. 1.31" in words
+    assert "drawn from computed fills, 5 times, and the results are pooled. 1.27 (1.15 to 1.40)" in words
+
+
+def test_a_bound_without_an_estimate_says_why(page):
+    rows = [estimate(), estimate(CONTRAST), estimate(analysis="missing-dose-imputed", status="suppressed")]
+    words = section(page(estimates=rows, run={"protocol": None}), "missing")
+    assert "drawn from computed fills, several times, and the results are pooled. suppressed" in words
+    assert "suppressed not in this release not in this release" in words
+    assert "information" not in words
+
+
+def test_without_bounds_the_run_says_why_there_are_none(page):
+    rows = [estimate(e) for e in EXPOSURES]
+    said = diagnostic("missing dose bounds", "info", meaning="Every dose was computed: nothing to bound.")
+    assert "Every dose was computed: nothing to bound." in section(page(estimates=rows, diagnostics=[said]), "missing")
+    assert "nothing to bound" not in section(page(estimates=rows), "missing")
+
+
+def test_the_coverage_names_how_a_dose_was_found_and_what_became_of_the_rest(standard):
+    words = section(standard, "missing")
+    assert (
+        "diazepam oral, amount in mg 906 ≥ 290 97.1% "
+        "quantity missing or not positive (imputed): 20; duplicate: 6" in words
+    )
+    assert "oral, no strength suppressed suppressed 0% several strengths (unknown): suppressed" in words
+    assert "Of the released fills in scope, 100.0% have a dose." in words
+
+
+def test_groups_of_a_drug_follow_each_other_the_most_dispensed_first():
+    rows = [
+        covered(fills="5", persons="5", share="", drug="a", unit="gram"),
+        covered(fills="50", persons="9", share="1.0", drug="b"),
+        covered(fills="70", persons="8", share="1.0", drug="a"),
+        covered("unknown", "no strength", fills="900", persons="9", share="1.0", drug="c", tspo_class="unknown"),
+    ]
+    binder, unknown = coverage_groups(rows)
+    assert [(g.drug, g.how, g.fills, g.persons, g.computed) for g in binder.groups] == [
+        ("a", "oral, amount in mg", "70", "8", "100%"),
+        ("", "oral, amount in gram", "5", "5", "suppressed"),
+        ("b", "oral, amount in mg", "50", "9", "100%"),
+    ]
+    assert [(g.computed, g.rest) for g in unknown.groups] == [("0%", f"no strength (unknown):{n.NO_BREAK}900")]
+
+
+def test_discarded_supply_is_told_by_drug(standard):
+    words = section(standard, "missing")
+    assert "diazepam 900 50,000 2,500 0 5.0% 70 lorazepam suppressed 9,100 suppressed 0 suppressed suppressed" in words
+    assert "clonazepam 90" not in words
+
+
+def test_a_run_that_discarded_nothing_says_so_and_one_without_the_table_too(page):
+    assert "No supply was discarded" in section(page(supply=[supplied(days=90, share_discarded=0.0)]), "missing")
+
+
+def test_other_analyses_are_compared_with_a_sentence_for_what_was_changed(page):
+    protocol = Protocol().model_dump(mode="json")
+    protocol["analysis"] = [
+        {"name": "fills", "models": ["linear"], "metric": "fills", "per": 12},
+        {"name": "recency", "models": ["categories"], "metric": "recency"},
+    ]
+    rows = [estimate(e) for e in EXPOSURES]
+    rows += [estimate(e, hr=1.11, analysis="fills", metric="fills", term="per 12") for e in EXPOSURES]
+    rows += [estimate(term="1-30 days ago", reference="never", analysis="recency", metric="recency", hr=1.5)]
+    words = section(page(estimates=rows, run={"protocol": protocol}), "others")
+    assert "Primary Per 365 diazepam-equivalent days. 1.25 (1.13 to 1.38)" in words
+    assert "fills Exposure is counted as number of fills. Per 12 fills. 1.11 (1.01 to 1.22)" in words
+    assert "recency Exposure is counted as time since the latest use. in categories only" in words
+    assert "fills, per unit (12 fills). " in words
+    assert f"1{n.EN_DASH}30 days ago 1.50" in words
+    assert "recency, by category." in words
+
+
+def test_lags_and_bounds_have_sections_of_their_own(standard):
+    words = section(standard, "others")
+    assert "ddd Exposure is counted as cumulative dose in WHO defined daily doses." in words
+    assert "missing-dose" not in words
+    assert "lag-1y" not in words
+
+
+def test_without_other_analyses_there_is_no_section_for_them(page):
+    text = page(estimates=[estimate(e) for e in EXPOSURES])
+    assert 'id="others"' not in text
+    assert '"#others"' not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"metric": "ddd"}, "Exposure is counted as cumulative dose in WHO defined daily doses."),
+        ({"metric": "intensity", "per": 1}, "Exposure is counted as dose per day of use."),
+        ({"window_days": 3650}, f"Only a window of 10{n.NO_BREAK}years counts."),
+        ({"window_days": None}, "The whole life before the lag counts."),
+        ({"carryover_cap_days": 30}, "Early refills carry forward at most 30 days."),
+        ({"carryover_cap_days": None}, "Early refills carry forward without a limit."),
+        ({"exposure.lag_days": 730}, f"The newest 2{n.NO_BREAK}years do not count."),
+        ({"lag_days": 0}, "No recent dose is left out."),
+        ({"equivalence_table": "vadod_2021"}, "Dose equivalences are those of VA/DoD 2021."),
+        (
+            {"site_equivalents_mg": {"lorazepam": 1}, "site_equivalents_source": "Us."},
+            "The site's own table has 1 drug. Its source: Us.",
+        ),
+        ({"overlap": "switch"}, "A fill of another drug of the class ends the earlier one."),
+        ({"overlap": "add"}, "Supplies of two drugs of one class add up."),
+        ({"hospital_stays": "pause"}, "Tablets wait during stays in hospital."),
+        ({"hospital_stays": "ignore"}, "Stays in hospital change nothing."),
+        ({"same_day_duplicates": "add"}, "Equal fills of one day all count."),
+        ({"same_day_duplicates": "collapse"}, "Equal fills of one day count once."),
+        ({"tier": "D1"}, "Dementia is defined by tier D1."),
+        ({"minimum_age_years": 60}, "Minimum age years is 60 instead of 50."),
+        ({"age_bands": [50, 70]}, "Age bands is 50, 70 instead of 50, 65, 75, 85."),
+        ({"confidence_level": 0.9}, "Confidence level is 0.9 instead of 0.95."),
+        ({"study_end": None}, "Study end is without limit."),
+        ({"per": 12, "category_bounds": [0, 6]}, "Only the unit or the categories are others."),
+    ],
+)
+def test_what_an_analysis_changes_is_told_in_plain_words(changes, sentence):
+    assert in_words(changes, Protocol()) == sentence
+
+
+def test_what_an_analysis_changes_is_told_without_a_protocol_too():
+    assert in_words({"minimum_age_years": 60}, None) == "Minimum age years is 60."
+
+
+@pytest.mark.parametrize(
+    ("metric", "measured", "noun", "per"),
+    [
+        ("dme", "cumulative dose in diazepam-equivalent days", "dose", "per 365 diazepam-equivalent days"),
+        ("tspo_weighted", "cumulative dose in TSPO-weighted doses", "dose", "per 365 TSPO-weighted doses"),
+        ("days", "days of use", "use", "per 365 days of use"),
+        ("fills", "number of fills", "use", "per 365 fills"),
+        ("duration", "duration of use", "use", "per 365 days from first to latest use"),
+        ("intensity", "dose per day of use", "dose", "per 365 diazepam-equivalents per day of use"),
+        ("recency", "time since the latest use", "time since use", "per 365 days since the latest use"),
+        ("unheard", "unheard", "dose", "per 365 unheard"),
+    ],
+)
+def test_every_metric_has_its_words(metric, measured, noun, per):
+    terms = Terms(365, metric, 0, 0.95)
+    assert (terms.measured, terms.noun, terms.per_dose.replace(n.NO_BREAK, " ")) == (measured, noun, per)
+    assert replace(terms, window_days=730).measured == f"{measured} in a window of 2{n.NO_BREAK}years"
+    assert terms.drug_metric == "dme"
+
+
+def test_another_primary_metric_is_told_as_such(page):
+    protocol = Protocol().changed(metric="fills", per=12, category_bounds=(0, 3), window_days=730)
+    rows = [estimate(e, hr=1.3, metric="fills", term="per 12") for e in EXPOSURES]
+    rows += [replace(reference("tspo_binder"), metric="fills"), estimate(term="1-3", reference="0", metric="fills")]
+    text = page(estimates=rows, run={"protocol": protocol.model_dump(mode="json")})
+    words = visible(text)
+    assert "Use of TSPO binders went with a higher hazard of dementia than the same use of non-binders." in words
+    assert "Hazard ratio of dementia by number of fills in a window of 2 years, all ages." in words
+    assert "each category of number of fills is compared with no use of that class" in words
+    assert "only a window of 2 years counts" in section(text, "age")
+    assert "Number of fills" in section(text, "dose")
+    assert "Which drugs carry the dose of each class , in diazepam-equivalent days." in words
+
+
+def test_key_figures_fall_back_on_all_persons_where_the_model_counts_are_hidden(make):
+    hidden = dict.fromkeys(("persons", "persons_exposed", "events", "events_exposed", "person_years"))
+    rows = [*(estimate(e, **hidden) for e in EXPOSURES), estimate(term="1-90", reference="0", persons=5000)]
+    release = read_release(make(estimates=rows))
+    figures = {f.label: (f.value, f.note) for f in key_figures(release, terms_of(release, None))}
+    assert figures["Persons"] == ("5,000", "with known or unknown dose")
+    assert figures["Person-years"] == ("suppressed", "at risk, with known dose")
+    none = replace(release, estimates=rows[:4])
+    assert [f.value for f in key_figures(none, terms_of(none, None))][3:] == ["suppressed"] * 3
+
+
+def test_a_check_whose_figure_is_hidden_begins_with_its_words(page):
+    found = [diagnostic(meaning="Hidden here."), diagnostic(analysis="ddd", value=3, meaning="Shown there.")]
+    assert "passed Hidden here." in visible(page(diagnostics=found))
+
+
+@pytest.mark.parametrize(
+    ("changes", "title", "said"),
+    [
+        ({}, "Dose of a fill", "the first of verbatim_end_date, days_supply and drug_exposure_end_date that is filled"),
+        ({"days_supply_order": ("days_supply",)}, "Dose of a fill", "These are told by days_supply; fewer than one"),
+        ({"maximum_days_supply": 90}, "Dose of a fill", "more than 90 are unknown, never clipped"),
+        ({"missing_strength_unit": "unknown"}, "Dose of a fill", "A strength without a unit is unknown."),
+        ({"same_day_duplicates": "add"}, "Dose of a fill", "same drug, quantity and days, counts each time."),
+        ({}, "Supply", "starts at most 90 days late"),
+        ({"carryover_cap_days": None}, "Supply", "taken after it, however late that is."),
+        ({"overlap": "switch"}, "Supply", "ends what is left of the earlier drug; that is discarded"),
+        ({"hospital_stays": "pause"}, "Supply", "wait during the nights of inpatient stays."),
+        ({}, "Exposure", "equivalences of Ashton; a drug that it lacks takes the first of Inada and ClinCalc"),
+        (
+            {"equivalence_table": "site", "site_equivalents_mg": {"lorazepam": 1}, "site_equivalents_source": "Us."},
+            "Exposure",
+            "the site's own table, lorazepam 1 mg, from Us; a drug that it lacks takes the first of Ashton, Inada and",
+        ),
+        ({"metric": "tspo_weighted"}, "Exposure", "drugs without a measured affinity are left out"),
+        ({"metric": "intensity"}, "Exposure", "equivalences of Ashton"),
+        ({"metric": "recency"}, "Exposure", "it is 1 while the class is used"),
+        ({"metric": "days", "lag_days": 0}, "Exposure", "Use counts from the day on which it is supplied."),
+        ({"window_days": 3650}, "Exposure", f"Only a window of 10{n.NO_BREAK}years counts; older dose fades out"),
+        ({}, "Missing dose", "gets the median daily amount of its drug"),
+        ({"missing_dose": "unknown"}, "Missing dose", "cannot be computed stays unknown. What stays unknown"),
+        ({"missing_dose": "draw"}, "Missing dose", "drawn at random (approximate Bayesian bootstrap)"),
+        ({"imputations": 7}, "Missing dose", "7 times, pooled by Rubin's rules."),
+        ({"metric": "fills"}, "Missing dose", "The number of fills is always known"),
+        ({"metric": "duration"}, "Missing dose", "Only the days of a fill need to be known."),
+    ],
+)
+def test_methods_tell_how_dose_was_counted(changes, title, said):
+    told = {paragraph.title: paragraph.text for paragraph in paragraphs(Protocol().changed(**changes))}
+    assert said in told[title]
+
+
+def test_methods_without_bounds_tell_of_none():
+    told = {paragraph.title: paragraph.text for paragraph in paragraphs(Protocol().changed(missing_dose_bounds=()))}
+    assert "is repeated" not in told["Missing dose"]
+
+
+def test_a_site_table_is_a_field_like_others():
+    site = {"equivalence_table": "site", "site_equivalents_mg": {"lorazepam": 1.0}, "site_equivalents_source": "Us"}
+    rows = {row.name: row.value for row in field_table(Protocol().changed(**site))["Exposure"]}
+    assert rows["site_equivalents_mg"] == "lorazepam 1"
+    assert {row.name: row.value for row in field_table(Protocol())["Exposure"]}["site_equivalents_mg"] == "none"
 
 
 def test_facts_of_any_kind_become_text():

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from cohort.analyses import PRIMARY
-from cohort.engine import TableRef
+from cohort.engine import TableRef, load_steps
 from cohort.errors import ConservationError, TspoError
+from cohort.inputs import study_inputs
 from cohort.release import check_conservation
 from cohort.study import Prepared, RunSettings, build_table, fit_one, prepare_run, read_models, steps_of
 
@@ -85,7 +86,37 @@ def test_a_changed_lag_rebuilds_person_time_and_what_reads_it(prepared: Prepared
 
 def test_the_other_metric_shares_the_ledger(prepared: Prepared, built: dict[str, TableRef]) -> None:
     other = tables_of(prepared, "ddd", built)
-    assert {n for n, t in other.items() if t.key != built[n].key} == {"person_time", "time_at_risk"}
+    changed = {name for name, table in other.items() if table.key != built[name].key}
+    assert changed == {"dose_step", "dose_unknown", "dose_known", "person_time", "time_at_risk"}
+
+
+def test_another_scale_of_dose_leaves_records_and_cohort_as_they_are(
+    prepared: Prepared, built: dict[str, TableRef]
+) -> None:
+    """Scanning the CDM is the dearest part: a change of scale starts from what was read."""
+    protocol = prepared.settings.load_protocol()
+    frames = study_inputs(protocol.alone(equivalence_table="vadod_2021"))
+    kept = {name for name, frame in frames.items() if frame.equals(study_inputs(protocol)[name])}
+    assert "study_drug" in kept
+    assert "drug_scale" not in kept
+    steps = load_steps()
+    reached = {name for name, step in steps.items() if _reaches(step.name, "drug_scale")}
+    assert not reached & {
+        "drug_product",
+        "drug_record",
+        "strength",
+        "fill",
+        "donor",
+        "cohort",
+        "outcome",
+        "eligibility",
+    }
+    assert reached >= {"dose", "supply", "person_time"}
+
+
+def _reaches(table: str, source: str) -> bool:
+    step = load_steps().get(table)
+    return step is not None and any(read == source or _reaches(read, source) for read in step.reads)
 
 
 def test_a_changed_cdm_rebuilds(prepared: Prepared, built: dict[str, TableRef]) -> None:
@@ -96,9 +127,9 @@ def test_a_changed_cdm_rebuilds(prepared: Prepared, built: dict[str, TableRef]) 
 
 
 def test_a_model_is_fitted_once_for_each_content(prepared: Prepared, built: dict[str, TableRef]) -> None:
-    path = fit_one(prepared, PRIMARY, "linear", built["person_time"])
+    path = fit_one(prepared, PRIMARY, "linear", built["person_time"], built["dose_known"])
     before = Path(path).stat().st_mtime_ns
-    assert fit_one(prepared, PRIMARY, "linear", built["person_time"]) == path
+    assert fit_one(prepared, PRIMARY, "linear", built["person_time"], built["dose_known"]) == path
     assert Path(path).stat().st_mtime_ns == before
     assert {e.exposure for e in read_models([path]).estimates} >= {"tspo_binder", "binder_minus_non_binder"}
 

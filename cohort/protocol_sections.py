@@ -1,0 +1,259 @@
+"""The sections of the protocol: every choice a field with a name, a default, a bound and a sentence.
+
+In: values from a file or a test. Out: frozen sections, closed to unknown keys. The defaults are the primary protocol.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cohort.affinity import CutPoints
+
+Days = Annotated[int, Field(ge=0, le=36_525)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    """A part of the protocol: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Study(Section):
+    """What the study is called."""
+
+    name: str = Field("Benzodiazepine dose by TSPO affinity and dementia", description="Title of the report.")
+    seed: int = Field(20220301, ge=0, description="Seed of every random draw of a run (samples, bootstraps).")
+
+
+class Population(Section):
+    """Who enters, and when."""
+
+    minimum_age_years: int = Field(50, ge=0, le=110, description="Entry waits for this birthday.")
+    prior_observation_days: Days = Field(
+        365, description="Days of observation before entry, inside the same observation period."
+    )
+    washout_days: Days = Field(
+        365,
+        description="New users: no fill of a study drug in this many days before entry; 0 admits prevalent users.",
+    )
+    prevalent_sets: tuple[Name, ...] = Field(
+        ("dementia", "dementia_broad", "dementia_history", "antidementia_drugs"),
+        description="A record of one of these concept sets on or before entry keeps a person out.",
+    )
+    study_start: dt.date | None = Field(None, description="Nobody enters before this day (omit: no limit).")
+    study_end: dt.date | None = Field(None, description="Follow-up ends on this day at the latest (omit: no limit).")
+
+    @model_validator(mode="after")
+    def _window_is_not_empty(self) -> Self:
+        if self.study_start and self.study_end and self.study_start >= self.study_end:
+            raise ValueError(f"study_start {self.study_start} is not before study_end {self.study_end}")
+        return self
+
+
+class Outcome(Section):
+    """What counts as dementia, and on which day."""
+
+    concept_set: Name = Field("dementia", description="Concept set of the outcome.")
+    explicit_concept_set: Name = Field(
+        "dementia_explicit", description="Used besides it where the CDM has no concept_ancestor."
+    )
+    confirming_drugs: Name = Field("antidementia_drugs", description="A record of these drugs confirms a code.")
+    tier: Literal["D1", "D2", "D3"] = Field(
+        "D2",
+        description="D1: first code. D2: confirmed by a second code on a later day or an anti-dementia drug, dated on "
+        "the day of confirmation. D3: D2 without codes during delirium, and without a secondary cause.",
+    )
+    confirmation_days: Days = Field(730, description="The two records of D2 lie at most this many days apart.")
+    delirium_days: Days = Field(
+        30, description="D3 leaves out a code with a delirium record in this many days up to and including it."
+    )
+
+
+class Ledger(Section):
+    """How a fill becomes a dose per day."""
+
+    days_supply_order: tuple[Literal["verbatim_end_date", "days_supply", "drug_exposure_end_date"], ...] = Field(
+        ("verbatim_end_date", "days_supply", "drug_exposure_end_date"),
+        min_length=1,
+        description="Where the days of supply come from: the first of these fields that is filled, good or bad.",
+    )
+    maximum_days_supply: int = Field(365, ge=1, description="More days of supply than this are unknown, never clipped.")
+    missing_strength_unit: Literal["mg", "unknown"] = Field(
+        "mg", description="How a strength without a unit is read (RxNorm gives these drugs' oral strengths in mg)."
+    )
+    same_day_duplicates: Literal["collapse", "add"] = Field(
+        "collapse",
+        description="collapse: fills equal in person, drug, day, quantity and days count once; add: every one counts.",
+    )
+    missing_dose: Literal["unknown", "median", "zero", "median_fill", "one_ddd", "draw"] = Field(
+        "median",
+        description="A fill whose dose cannot be computed. unknown: stays so. median: with known days it gets the "
+        "median mg per day of its drug, else it stays unknown. The others are for bounds, and leave unknown only what "
+        "has no computed fill of its ingredient, or no DDD, to go by. "
+        "zero: no dose. median_fill: as median, and unknown days become the drug's median. one_ddd: one DDD a day. "
+        "draw: what is unknown comes from a computed fill of its drug drawn at random.",
+    )
+    draw: int = Field(1, ge=1, description="Which of the random draws `missing_dose = draw` takes.")
+    missing_dose_bounds: tuple[Literal["zero", "median_fill", "one_ddd", "draw"], ...] = Field(
+        ("zero", "median_fill", "one_ddd", "draw"),
+        description="The primary estimate is repeated with each of these in place of what could not be computed.",
+    )
+    imputations: int = Field(5, ge=2, le=100, description="Draws that multiple imputation pools by Rubin's rules.")
+
+
+class Supply(Section):
+    """When the tablets of a fill are taken."""
+
+    carryover_cap_days: Days | None = Field(
+        90,
+        description="Early refills carry at most this many days forward (--set carryover_cap_days=none: all of them).",
+    )
+    overlap: Literal["add", "switch"] = Field(
+        "add",
+        description="Supplies of two drugs of one class at one time. add: both are taken. switch: a fill of another "
+        "drug ends what is left of the earlier one.",
+    )
+    hospital_stays: Literal["ignore", "pause"] = Field(
+        "ignore",
+        description="pause: tablets at home wait during the nights of an inpatient stay, when the ward gives its own.",
+    )
+
+
+Metric = Literal["dme", "ddd", "tspo_weighted", "days", "fills", "duration", "intensity", "recency"]
+CUMULATIVE_METRICS: tuple[Metric, ...] = ("dme", "ddd", "tspo_weighted", "days", "fills")
+
+
+class Exposure(Section):
+    """How doses over time become the exposure of a model."""
+
+    metric: Metric = Field(
+        "dme",
+        description="dme: diazepam-equivalent days (10 mg of oral diazepam); ddd: WHO defined daily doses; "
+        "tspo_weighted: mg by affinity for TSPO, in units of 10 mg of diazepam, drugs without a measured affinity left "
+        "out; days: days of use; fills: their number; duration: days from the first to the latest day of use; "
+        "intensity: dme per day of use; recency: days since the latest day of use, plus one (1 while using).",
+    )
+    equivalence_table: Literal["ashton", "vadod_2021", "clincalc", "inada", "scotland", "site"] = Field(
+        "ashton", description="Table of doses equal to diazepam 10 mg; a drug that it lacks falls back, and says so."
+    )
+    site_equivalents_mg: Mapping[Name, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="The site's own table: mg equal to diazepam 10 mg, by drug (equivalence_table = site)."
+    )
+    site_equivalents_source: str = Field("", description="Where the site's own table comes from.")
+    lag_days: Days = Field(1095, description="The newest this many days of dose do not count (prodromal prescribing).")
+    lag_family_days: tuple[Days, ...] = Field(
+        (0, 365, 730, 1095, 1825), description="The analysis is repeated at each of these lags, and all are shown."
+    )
+    window_days: Annotated[int, Field(ge=1, le=36_525)] | None = Field(
+        None, description="Only dose of this many days before the lag counts (omit: the whole life)."
+    )
+    category_bounds: tuple[float, ...] = Field(
+        (0, 90, 180, 365), min_length=1, description="Dose categories: zero, then (lower, upper] between these bounds."
+    )
+    per: float = Field(365, gt=0, description="Linear hazard ratios are per this many dose units.")
+    dose_update_days: int = Field(
+        30, ge=1, le=365, description="While a lagged dose changes, its intervals are at most this long."
+    )
+
+    @model_validator(mode="after")
+    def _bounds_grow_from_zero(self) -> Self:
+        bounds = self.category_bounds
+        if bounds[0] != 0 or any(b <= a for a, b in pairwise(bounds)):
+            raise ValueError(f"category_bounds must start at 0 and grow; got {list(bounds)}")
+        return self
+
+    @model_validator(mode="after")
+    def _window_needs_a_sum(self) -> Self:
+        if self.window_days is not None and self.metric not in (*CUMULATIVE_METRICS, "intensity"):
+            raise ValueError(f"window_days has no meaning for metric {self.metric}, which is no sum over days")
+        return self
+
+    @model_validator(mode="after")
+    def _site_table_is_given_with_its_source(self) -> Self:
+        if self.equivalence_table == "site" and not self.site_equivalents_mg:
+            raise ValueError("equivalence_table is site, but site_equivalents_mg is empty: give mg by drug")
+        if self.site_equivalents_mg and not self.site_equivalents_source.strip():
+            raise ValueError("site_equivalents_mg needs site_equivalents_source: where the numbers come from")
+        return self
+
+
+class Affinity(CutPoints):
+    """How measurements become a TSPO class: cut-points, and which evidence counts."""
+
+    grades: tuple[Literal["A", "B", "C", "D", "E"], ...] = Field(
+        ("A", "B", "C"), min_length=1, description="Grades of evidence that count."
+    )
+
+
+class Strata(Section):
+    """Age bands and the strata of the baseline hazard."""
+
+    age_bands: tuple[Annotated[int, Field(ge=0, le=120)], ...] = Field(
+        (50, 65, 75, 85), min_length=1, description="Lower ages of the bands of attained age; the last is open."
+    )
+    period_years: int = Field(5, ge=1, description="Calendar periods of entry this long stratify the baseline hazard.")
+
+    @model_validator(mode="after")
+    def _bands_grow(self) -> Self:
+        if any(b <= a for a, b in pairwise(self.age_bands)):
+            raise ValueError(f"age_bands must grow; got {list(self.age_bands)}")
+        return self
+
+
+class Model(Section):
+    """The survival model."""
+
+    time_scale: Literal["age", "follow-up"] = Field("age", description="Time axis; age enters late (delayed entry).")
+    ties: Literal["efron", "breslow"] = Field("efron", description="How tied events are treated.")
+    covariates: tuple[Name, ...] = Field(
+        ("anxiety_disorder", "depression", "insomnia"),
+        description="Concept sets recorded on or before entry that enter every model.",
+    )
+    curve_start_age: int = Field(
+        65, ge=0, le=110, description="Cumulative incidence is for a person alive and without dementia at this age."
+    )
+    confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
+
+
+class Gates(Section):
+    """When a result is marked as not to be relied on."""
+
+    events_per_parameter: float = Field(
+        10, ge=0, description="Fewer events per coefficient warn; fewer than half of it fail the gate."
+    )
+    known_dose_share: float = Field(
+        0.95, ge=0, le=1, description="A smaller share of exposed time with known dose warns."
+    )
+    known_dose_share_fail: float = Field(0.8, ge=0, le=1, description="A smaller share than this fails the gate.")
+    cross_check_difference: float = Field(
+        1e-6, gt=0, description="Largest difference from lifelines on a sample of the run; above it the gate fails."
+    )
+    cross_check_persons: int = Field(1_000, ge=0, description="Persons in that sample; 0 leaves the check out.")
+
+
+class Disclosure(Section):
+    """What may leave the building."""
+
+    min_cell_count: int = Field(5, ge=0, description="Counts from 1 up to one less than this are suppressed.")
+
+
+ModelName = Literal["linear", "linear by age", "categories", "categories by age", "death"]
+MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
+
+
+class AnalysisSpec(BaseModel):
+    """One more analysis: the protocol with the fields changed that stand beside its name."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Its name in `estimates`: lower case, with dashes.")
+    models: tuple[ModelName, ...] = Field(("linear", "categories"), min_length=1, description="Which models to fit.")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The protocol's fields that it changes."""
+        return dict(self.model_extra or {})

@@ -1,0 +1,72 @@
+"""What the command line shows: a progress bar, tables, and the findings of expectation files."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+_WORDS = {
+    *("exposure", "age", "table", "drug", "concept_set", "class", "how", "rest"),
+    *("expectation", "expected", "found"),
+}
+"""Columns that hold words, and stand to the left."""
+
+
+class progress:  # noqa: N801 - used as a function
+    """A progress bar on standard error, on a terminal; a line now and then elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<44}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(what, total=1.0)
+
+    def __enter__(self) -> Callable[[str, float], None]:
+        self._bar.start()
+        return lambda what, share: self._bar.update(self._task, description=what[:44], completed=share)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def print_headline(release: Path, truth: dict[str, Any] | None = None) -> None:
+    """The headline table of a run's released results."""
+    from cohort.summary import headline_rows, headline_unit
+
+    title = f"Hazard ratio of dementia {headline_unit(release)}" + (" beside the planted truth" if truth else "")
+    print_rows(title, headline_rows(release, truth))
+
+
+def print_rows(title: str, rows: Sequence[dict[str, str]]) -> None:
+    """A table with a title; the rows of one age stand together."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in rows[0] if rows else ():
+        table.add_column(name, justify="left" if name in _WORDS else "right")
+    for row, following in zip(rows, [*rows[1:], {}], strict=True):
+        table.add_row(*row.values(), end_section=row.get("age") != following.get("age"))
+    Console(width=None if sys.stdout.isatty() else 130).print(table)
+
+
+def print_findings(title: str, findings: Sequence[Any]) -> bool:
+    """Print how many of a file's expectations hold, and those that do not; true when all do."""
+    from rich.markup import escape
+
+    failed = [finding for finding in findings if not finding.holds]
+    click.echo(f"{title}: {len(findings) - len(failed)} of {len(findings)} expectations hold")
+    rows = [{"expectation": escape(f.about), "expected": escape(f.expected), "found": escape(f.found)} for f in failed]
+    if rows:
+        print_rows("", rows)
+    return not rows
