@@ -2,12 +2,14 @@
 
 import datetime as dt
 from dataclasses import replace
+from math import fsum
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
 from cohort.trial import run_tables
 from tests import oracle, worlds
@@ -21,7 +23,9 @@ DATES = {
     "condition_occurrence": ("condition_start_date",),
     "observation": ("observation_date",),
     "death": ("death_date",),
+    "visit_occurrence": ("visit_start_date", "visit_end_date"),
 }
+ZERO = ("0", "never")
 
 
 def moved(cdm: dict[str, Any], table: str, index: int, days: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -50,7 +54,7 @@ def test_moving_a_later_record_leaves_what_was_known_before_it(
     other, was = moved(cdm, table, index, data.draw(st.integers(1, 900)))
     day, person_id = was[DATES[table][0]], was["person_id"]
     assume(day is not None)
-    protocol = protocol_of(replace(chosen, impute=False))
+    protocol = protocol_of(replace(chosen, missing_dose="unknown"))
     before, after = (
         {
             (r["person_id"], r["start_day"]): r
@@ -83,7 +87,7 @@ def test_every_balance_holds_on_drawn_cdms(cdm: dict[str, Any], chosen: oracle.S
 def test_the_order_of_rows_does_not_matter(cdm: dict[str, Any], chosen: oracle.Settings, random: Any) -> None:
     shuffled = {name: random.sample(rows, len(rows)) for name, rows in cdm.items()}
     protocol = protocol_of(chosen)
-    wanted = ["person_time", "supply", "attrition"]
+    wanted = ["person_time", "dose", "stockpile", "supply", "attrition"]
     assert run_tables(cdm, protocol, wanted, study_tables()) == run_tables(shuffled, protocol, wanted, study_tables())
 
 
@@ -94,6 +98,70 @@ def test_attrition_equals_the_oracle(cdm: dict[str, Any], chosen: oracle.Setting
     ours = [row["number_subjects"] for row in sorted(steps, key=lambda row: row["reason_id"])]
     expected = oracle.attrition(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen)
     assert ours == [row["persons"] for row in expected]
+
+
+@drawn
+@given(worlds.cdm_tables(), worlds.settings())
+def test_dose_is_conserved_from_the_ledger_to_the_days(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
+    """What was dispensed is taken or discarded: in days exactly, in mg to the last digits of doubles."""
+    tables = run_tables(cdm, protocol_of(chosen), ["dose", "stockpile", "supply"], study_tables())
+    born = oracle.births(cdm)
+    known = [r for r in oracle.counting(tables["dose"]) if r["days"] is not None and r["person_id"] in born]
+    taken = fsum(r["mg_per_day"] * r["accruing_days"] for r in tables["supply"] if r["mg_per_day"] is not None)
+    lost = fsum(
+        r["mg_per_day"] * (r["discarded_by_cap"] + r["discarded_by_switch"])
+        for r in tables["stockpile"]
+        if r["mg_per_day"] is not None
+    )
+    dispensed = fsum(r["mg"] for r in known if r["status"] in ("computed", "imputed"))
+    assert taken + lost == pytest.approx(dispensed, rel=1e-12)
+    assert sum(r["days"] for r in known) == sum(r["days"] for r in tables["stockpile"])
+    assert sum(r["accruing_days"] for r in tables["stockpile"]) == sum(r["accruing_days"] for r in tables["supply"])
+
+
+@drawn
+@given(worlds.cdm_tables(), worlds.settings(), st.sampled_from(["unknown", "median"]), st.data())
+def test_a_missing_quantity_never_makes_anybody_unexposed(
+    cdm: dict[str, Any], chosen: oracle.Settings, missing_dose: str, data: st.DataObject
+) -> None:
+    """Whichever share of the quantities is deleted: on no day at risk does a class turn to no dose."""
+    fills = cdm["drug_exposure"]
+    gone = data.draw(st.lists(st.booleans(), min_size=len(fills), max_size=len(fills)))
+    poorer = {**cdm, "drug_exposure": [{**r, "quantity": None} if g else r for r, g in zip(fills, gone, strict=True)]}
+    # Without collapsing: of two fills that were told apart by their quantity alone, one would now be a copy.
+    protocol = protocol_of(replace(chosen, missing_dose=missing_dose, same_day_duplicates="add", window_days=None))
+    before, after = (_exposed_days(c, protocol) for c in (cdm, poorer))
+    assert before <= after
+
+
+def _exposed_days(cdm: dict[str, Any], protocol: Protocol) -> set[tuple[int, str, int]]:
+    """(person, class, day) of every day at risk whose class is not known to be without a dose."""
+    return {
+        (row["person_id"], name, day)
+        for row in run_tables(cdm, protocol, ["person_time"], study_tables())["person_time"]
+        for name in (f"category_{exposure}" for exposure in EXPOSURES)
+        if row[name] not in ZERO
+        for day in range(row["start_day"], row["stop_day"])
+    }
+
+
+@drawn
+@given(worlds.cdm_tables(), worlds.settings())
+def test_a_stay_in_two_parts_that_touch_is_one_stay(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
+    protocol = protocol_of(replace(chosen, hospital_stays="pause"))
+    parts = [part for stay in cdm["visit_occurrence"] for part in _halves(stay)]
+    whole, parted = (
+        run_tables(c, protocol, ["supply"], study_tables()) for c in (cdm, {**cdm, "visit_occurrence": parts})
+    )
+    assert whole == parted
+
+
+def _halves(stay: dict[str, Any]) -> list[dict[str, Any]]:
+    start, end = stay["visit_start_date"], stay["visit_end_date"]
+    if end is None or (end - start).days < 2:
+        return [stay]
+    middle = start + dt.timedelta(days=1)
+    return [{**stay, "visit_end_date": middle}, {**stay, "visit_start_date": middle}]
 
 
 def test_the_catalogue_of_drawn_covariates_is_real() -> None:

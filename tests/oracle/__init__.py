@@ -6,7 +6,7 @@ Out: lists of dicts. Doses are counted day by day and cuts are found by looking 
 in the slopes and running sums of the SQL cannot be repeated here. Rules: the protocol's dose and time rules.
 """
 
-from tests.oracle.base import CLASSES, NANO, Cdm, ConceptSets, Row, Settings, birth_date, counting
+from tests.oracle.base import CLASSES, NANO, Cdm, ConceptSets, Row, Settings, birth_date, births, counting
 from tests.oracle.exposure import Course, category, nano
 from tests.oracle.ledger import ledger, strength
 from tests.oracle.person_time import attrition, birthday, entry, outcome_date, person_time, resolve
@@ -23,6 +23,7 @@ __all__ = [
     "attrition",
     "birth_date",
     "birthday",
+    "births",
     "category",
     "counting",
     "entry",

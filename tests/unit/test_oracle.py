@@ -1,5 +1,6 @@
 """The oracle against cases worked out by hand, in whole days and fractions, and what must always hold."""
 
+import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 
 from tests import oracle
-from tests.oracle import NANO, Settings
+from tests.oracle import NANO, Course, Settings
+from tests.oracle.exposure import course, lagged
+from tests.oracle.ledger import judged_days, stated_days
 from tests.worlds import (
     ALZHEIMER,
     ANXIETY,
@@ -26,6 +29,7 @@ from tests.worlds import (
     vocabulary,
 )
 
+period = sys.modules["tests.oracle.person_time"]
 DIAZEPAM_10, FLUNITRAZEPAM_1, CLONAZEPAM_HALF, LORAZEPAM_1 = range(2_000_000_001, 2_000_000_005)
 DIAZEPAM_5, INJECTION, NO_STRENGTH, TWO_STRENGTHS, CAMAZEPAM_10 = (2_000_000_000 + n for n in (11, 14, 16, 22, 41))
 BORN = date(1950, 1, 1)
@@ -69,6 +73,10 @@ def ledger(*fills, **choices):
     return oracle.ledger(world(*fills), STUDY_DRUGS, Settings(**choices))
 
 
+def piled(*fills, **choices):
+    return oracle.stockpile(world(*fills), ledger(*fills, **choices), Settings(**choices))
+
+
 def person_time(cdm, **choices):
     return oracle.person_time(cdm, STUDY_DRUGS, CONCEPT_SETS, Settings(**choices))
 
@@ -100,20 +108,21 @@ def column(rows, name):
 )  # fmt: skip
 def test_mg_of_a_unit_of_quantity(row, mg, rule):
     cdm = {"drug_strength": [{"drug_concept_id": 1, "ingredient_concept_id": 2, **row}]}
-    assert oracle.strength(cdm, 1, 2, Settings()) == (mg, rule, None)
+    found = oracle.strength(cdm, 1, 2, Settings())
+    assert (found[0], found[1], found[3]) == (mg, rule, None)
 
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([], (None, None, "no strength for the ingredient")),
-        ([{}], (None, None, "no strength for the ingredient")),
+        ([], (None, "none", "no strength for the ingredient")),
+        ([{}], (None, "none", "no strength for the ingredient")),
         ([{"amount_value": -5, "amount_unit_concept_id": 8576}],
-         (None, None, "no strength for the ingredient")),
-        ([{"amount_value": 5, "amount_unit_concept_id": 8718}], (None, None, "strength unit not a mass")),
-        ([{"amount_value": 5}], (None, None, "strength unit missing")),
+         (None, "none", "no strength for the ingredient")),
+        ([{"amount_value": 5, "amount_unit_concept_id": 8718}], (None, "none", "strength unit not a mass")),
+        ([{"amount_value": 5}], (None, "none", "strength unit missing")),
         ([{"amount_value": n, "amount_unit_concept_id": 8576} for n in (1, 2)],
-         (None, None, "several strengths")),
+         (None, "none", "several strengths")),
         ([{"amount_value": 1, "amount_unit_concept_id": u} for u in (8576, 8576)], (1, "amount", None)),
         ([{"amount_value": 1, "amount_unit_concept_id": 8576},
           {"amount_value": 9, "amount_unit_concept_id": 8576, "invalid_reason": "D"}], (1, "amount", None)),
@@ -122,7 +131,8 @@ def test_mg_of_a_unit_of_quantity(row, mg, rule):
 )  # fmt: skip
 def test_strength_rows_that_fail_or_compete(rows, expected):
     cdm = {"drug_strength": [{"drug_concept_id": 1, "ingredient_concept_id": 2, **row} for row in rows]}
-    assert oracle.strength(cdm, 1, 2, Settings(missing_strength_unit="unknown")) == expected
+    found = oracle.strength(cdm, 1, 2, Settings(missing_strength_unit="unknown"))
+    assert (found[0], found[1], found[3]) == expected
 
 
 FIRST = date(2012, 3, 1)
@@ -144,7 +154,8 @@ FIRST = date(2012, 3, 1)
 def test_days_of_supply_are_those_of_the_first_field_that_is_filled(verbatim_end, days_supply, end, expected):
     record = {"drug_exposure_start_date": FIRST, "verbatim_end_date": verbatim_end,
               "days_supply": days_supply, "drug_exposure_end_date": end}  # fmt: skip
-    assert oracle.days_of_supply(record, Settings()) == expected
+    stated, _, _ = stated_days(record, Settings())
+    assert judged_days(stated, Settings()) == expected
 
 
 def test_a_dose_is_quantity_times_strength_over_days_and_equivalence():
@@ -165,12 +176,12 @@ def test_a_missing_dose_is_the_median_of_the_drug_then_of_the_ingredient():
         fill(DIAZEPAM_5, 500, quantity=15),
     )
     assert column(rows, "mg_per_day") == [10, 20, 15, 10, None, Fraction(5, 2)]
-    assert column(rows, "rule")[2:5] == ["median of the drug", "median of the ingredient", None]
+    assert column(rows, "rule")[2:5] == ["median of the drug", "median of the ingredient", "none"]
     assert column(rows, "status")[2:5] == ["imputed", "imputed", "unknown: several strengths"]
 
 
 def test_a_missing_dose_stays_unknown_without_imputation_or_days():
-    rows = ledger(fill(DIAZEPAM_10, 1), fill(DIAZEPAM_10, 50, quantity=0), impute=False)
+    rows = ledger(fill(DIAZEPAM_10, 1), fill(DIAZEPAM_10, 50, quantity=0), missing_dose="unknown")
     assert rows[1]["status"] == "unknown: quantity missing or not positive"
     rows = ledger(fill(DIAZEPAM_10, 1), fill(DIAZEPAM_10, 50, quantity=0, days=-5))
     assert rows[1]["status"] == "unknown: days of supply <= 0"
@@ -178,7 +189,7 @@ def test_a_missing_dose_stays_unknown_without_imputation_or_days():
 
 def test_an_injection_is_out_of_scope_and_never_exposure():
     (row,) = ledger(fill(INJECTION, ENTRY))
-    assert (row["status"], row["mg_per_day"], row["supply_start"]) == ("out of scope: injectable", None, None)
+    assert (row["status"], row["mg_per_day"], piled(fill(INJECTION, ENTRY))) == ("out of scope: injectable", None, [])
     rows = person_time(world(fill(INJECTION, ENTRY, days=None)), lag_days=0)
     assert column(rows, "category_tspo_binder") == ["0", "0"]
 
@@ -198,7 +209,6 @@ def test_a_product_of_two_study_drugs_gives_a_fill_of_each():
 def test_a_drug_without_concept_id_is_found_by_name():
     (row,) = ledger(fill(CAMAZEPAM_10, ENTRY), *(fill(namesake, ENTRY) for namesake in NAMESAKES))
     assert (row["drug"], row["mg_per_day"], row["dme_per_day"]) == ("camazepam", 10, None)
-    assert row["ddd_per_day"] == pytest.approx(1 / 3)
 
 
 # --- Supply ------------------------------------------------------------------------------------------------
@@ -213,30 +223,101 @@ def test_a_drug_without_concept_id_is_found_by_name():
     ],
 )
 def test_early_refills_are_carried_forward_up_to_the_cap(cap, starts, days, discarded):
-    rows = ledger(*(fill(DIAZEPAM_10, at) for at in (0, 20, 30, 100)), carryover_cap_days=cap)
-    assert column(rows, "supply_start") == [day(at) for at in starts]
-    assert column(rows, "supply_days") == days
-    assert column(rows, "discarded_days") == discarded
-    assert column(rows, "discarded_mg") == [10 * n for n in discarded]
+    rows = piled(*(fill(DIAZEPAM_10, at) for at in (0, 20, 30, 100)), carryover_cap_days=cap)
+    assert column(rows, "home_start") == starts
+    assert column(rows, "accruing_days") == days
+    assert column(rows, "discarded_by_cap") == discarded
 
 
 def test_ingredients_do_not_wait_for_each_other():
-    rows = ledger(fill(DIAZEPAM_10, 0), fill(FLUNITRAZEPAM_1, 10))
-    assert column(rows, "supply_start") == [day(0), day(10)]
+    assert column(piled(fill(DIAZEPAM_10, 0), fill(FLUNITRAZEPAM_1, 10)), "home_start") == [0, 10]
 
 
 def test_a_supply_of_unknown_dose_takes_up_its_days():
-    rows = ledger(fill(DIAZEPAM_10, 0, quantity=None), fill(DIAZEPAM_10, 10), impute=False)
-    assert column(rows, "supply_start") == [day(0), day(30)]
+    rows = piled(fill(DIAZEPAM_10, 0, quantity=None), fill(DIAZEPAM_10, 10), missing_dose="unknown")
+    assert column(rows, "home_start") == [0, 30]
+
+
+def test_two_strengths_of_one_day_run_side_by_side_and_the_next_fill_waits_for_the_longer():
+    rows = piled(fill(DIAZEPAM_10, 0), fill(DIAZEPAM_5, 0, days=50), fill(DIAZEPAM_10, 20))
+    assert column(rows, "home_start") == [0, 0, 50]
+    again = piled(fill(DIAZEPAM_10, 0), fill(DIAZEPAM_10, 0, quantity=15.0, days=10))
+    assert column(again, "home_start") == [0, 30]
+
+
+def test_a_switch_ends_what_is_left_of_the_earlier_drug():
+    rows = piled(fill(DIAZEPAM_10, 0), fill(FLUNITRAZEPAM_1, 10), fill(DIAZEPAM_10, 15), overlap="switch")
+    assert column(rows, "home_start") == [0, 10, 15]
+    assert column(rows, "accruing_days") == [10, 5, 30]
+    assert column(rows, "discarded_by_switch") == [20, 25, 0]
+
+
+def test_tablets_wait_for_the_nights_in_hospital():
+    stay = {"person_id": 1, "visit_concept_id": 9201, "visit_start_date": day(10), "visit_end_date": day(15)}
+    cdm = world(fill(DIAZEPAM_10, 0)) | {"visit_occurrence": [stay]}
+    for choice, stretches in (("ignore", [(0, 30)]), ("pause", [(0, 10), (15, 20)])):
+        settled = Settings(hospital_stays=choice)
+        fills = oracle.stockpile(cdm, oracle.ledger(cdm, STUDY_DRUGS, settled), settled)
+        taken = oracle.supply(cdm, fills, settled)
+        assert [(row["start_day"], row["accruing_days"]) for row in taken] == stretches
+
+
+def test_a_draw_is_the_same_twice_and_another_one_differs():
+    known = [fill(DIAZEPAM_10, 100 * n, quantity=float(n)) for n in range(1, 40)]
+    drawn = [
+        column(ledger(*known, *(fill(DIAZEPAM_10, 9000 + n, quantity=None) for n in range(9)), **choices), "mg_per_day")
+        for choices in ({"missing_dose": "draw", "draw": draw} for draw in (1, 1, 2))
+    ]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
 
 
 # --- Lagged dose -------------------------------------------------------------------------------------------
 
 
 def lagged_dose(query_day: int, lag: int, first_day_of_supply: int) -> Fraction:
-    fills = ledger(fill(DIAZEPAM_10, first_day_of_supply))
-    doses = oracle._lagged_doses(fills, "binder", BORN, query_day, query_day, Settings(lag_days=lag))
-    return Fraction(doses[query_day], NANO)
+    value = values_of([fill(DIAZEPAM_10, first_day_of_supply)], query_day, lag_days=lag)[query_day]
+    return Fraction(value[0], NANO)
+
+
+def values_of(fills, last, **choices):
+    """Day -> value of the binders."""
+    chosen, cdm = Settings(**choices), world(*fills)
+    rows = oracle.ledger(cdm, STUDY_DRUGS, chosen)
+    taken = oracle.supply(cdm, oracle.stockpile(cdm, rows, chosen), chosen)
+    return lagged(course(oracle.counting(rows), taken, "binder", BORN, chosen), 0, last, chosen)
+
+
+@pytest.mark.parametrize(
+    ("choices", "values"),
+    [
+        ({"metric": "dme"}, {9: 0, 10: 1, 39: 30, 99: 30, 100: 31, 129: 60}),
+        ({"metric": "dme", "window_days": 30}, {39: 30, 40: 29, 69: 0, 100: 1, 129: 30, 200: 0}),
+        ({"metric": "days"}, {9: 0, 10: 1, 39: 30, 129: 60}),
+        ({"metric": "fills"}, {9: 0, 10: 1, 99: 1, 100: 2}),
+        ({"metric": "duration"}, {9: 0, 10: 1, 39: 30, 99: 30, 100: 91, 129: 120, 500: 120}),
+        ({"metric": "recency"}, {9: 0, 10: 1, 39: 1, 40: 2, 99: 61, 100: 1, 130: 2}),
+        ({"metric": "intensity"}, {9: 0, 10: 1, 39: 30, 129: 60}),
+    ],
+)
+def test_every_metric_of_two_fills_of_a_month(choices, values):
+    """Diazepam 10 mg a day on the days 10 to 39 and 100 to 129, without a lag."""
+    found = values_of([fill(DIAZEPAM_10, 10), fill(DIAZEPAM_10, 100)], 500, lag_days=0, **choices)
+    assert {at: Fraction(found[at][0], NANO) for at in values} == values
+
+
+@pytest.mark.parametrize("metric", ["dme", "days", "fills", "duration", "recency", "intensity"])
+def test_the_days_of_change_give_the_value_of_every_day(metric):
+    """The value is the sum of slope x (t - day) + jump over the changes so far: the form in which the SQL has it."""
+    made = Course(
+        taken={5: 7, 6: 7, 7: 10, 20: 3}, used={5, 6, 7, 20}, filled={4: 1, 7: 2},
+        rates=[(5, 3, 7), (7, 1, 3), (20, 1, 3)],
+    )  # fmt: skip
+    changes = made.changes(metric)
+    for at, (value, per) in made.values(metric, 60).items():
+        so_far = [(at - day_, change) for day_, change in changes.items() if day_ <= at]
+        assert sum(slope * n + jump for n, (slope, jump, _) in so_far) == value
+        assert metric != "intensity" or sum(use * n for n, (_, _, use) in so_far) == per
 
 
 @pytest.mark.parametrize(("lag", "dose"), [(90, 10), (0, 30), (100, 0), (70, 30), (71, 29), (99, 1)])
@@ -250,8 +331,8 @@ def test_the_day_of_a_fill_is_a_day_of_supply(lag, dose):
     assert lagged_dose(100, lag, first_day_of_supply=0) == dose
 
 
-@pytest.mark.parametrize(("per_day", "billionths"), [(1 / 7, 142857143), (2.5e-9, 3), (1.5e-9, 2), (0.0, 0)])
-def test_rates_are_whole_billionths_with_halves_away_from_zero(per_day, billionths):
+@pytest.mark.parametrize(("per_day", "billionths"), [(1 / 7, 142857142), (2.5e-9, 2), (1.5e-9, 1), (0.0, 0)])
+def test_rates_are_whole_billionths_rounded_down(per_day, billionths):
     assert oracle.nano(per_day) == billionths
 
 
@@ -426,12 +507,12 @@ def test_an_event_the_day_before_belongs_to_50_to_64():
     assert (row["event"], row["age_stratum"]) == (1, "50 to 64")
 
 
-@pytest.mark.parametrize(("choices", "expected"), [({"metric": "dme"}, None), ({"metric": "ddd"}, 4 / 3)])
+@pytest.mark.parametrize(("choices", "expected"), [({"metric": "dme"}, None), ({"metric": "days"}, 1)])
 def test_dose_is_unknown_from_the_lagged_day_of_the_fill(choices, expected):
-    """Camazepam has a defined daily dose but no equivalence; the cut is where its first day would count."""
+    """Camazepam has no place on a scale, but its days are days of use; the cut is where its first day would count."""
     rows = person_time(world(fill(CAMAZEPAM_10, ENTRY + 5, quantity=4.0, days=1)), lag_days=365, **choices)
     last = rows[-1]
-    assert last["dose_tspo_unknown"] == (None if expected is None else pytest.approx(expected))
+    assert last["dose_tspo_unknown"] == expected
     assert last["category_tspo_unknown"] == ("unknown dose" if expected is None else "1-90")
     first_after = next(row for row in rows if row["category_tspo_unknown"] != "0")
     assert first_after["start_day"] == ENTRY + 370
@@ -454,7 +535,7 @@ def test_a_class_of_unknown_dose_asks_for_no_updates():
      (365 * NANO + 1, ">365")],
 )  # fmt: skip
 def test_an_upper_bound_belongs_to_the_category_below(dose, label):
-    assert oracle.category(dose, Settings()) == label
+    assert oracle.category((dose, 1), Settings()) == label
 
 
 # --- What holds in every world -----------------------------------------------------------------------------
@@ -469,10 +550,10 @@ in_every_world = examples(
 @given(cdm_tables(), settings())
 def test_intervals_tile_the_time_from_entry_to_exit(cdm, choices):
     rows = oracle.person_time(cdm, STUDY_DRUGS, CONCEPT_SETS, choices)
-    study = oracle._Study(cdm, oracle.ledger(cdm, STUDY_DRUGS, choices), CONCEPT_SETS, choices)
+    study = period._Study(cdm, oracle.ledger(cdm, STUDY_DRUGS, choices), CONCEPT_SETS, choices)
     for person in cdm["person"]:
         own = [row for row in rows if row["person_id"] == person["person_id"]]
-        followed = oracle._follow(person, study)
+        followed = period._follow(person, study)
         assert bool(own) == (followed["failed"] is None)
         if own:
             assert (followed["entry"] - followed["birth"]).days == own[0]["start_day"]
@@ -498,7 +579,7 @@ def test_a_category_holds_through_its_interval(cdm, choices):
 @given(cdm_tables(), settings())
 def test_no_interval_knows_a_later_fill(cdm, choices):
     """Without imputation, records after an interval's lagged start leave its dose as it was."""
-    choices = replace(choices, impute=False, washout_days=0, prevalent_sets=())
+    choices = replace(choices, missing_dose="unknown", washout_days=0, prevalent_sets=())
     born = {p["person_id"]: oracle.birth_date(p) for p in cdm["person"]}
     for row in oracle.person_time(cdm, STUDY_DRUGS, CONCEPT_SETS, choices)[::5]:
         horizon = born[row["person_id"]][0] + timedelta(days=row["start_day"] - choices.lag_days)
@@ -515,11 +596,9 @@ def test_no_interval_knows_a_later_fill(cdm, choices):
 @in_every_world
 @given(cdm_tables(), settings())
 def test_supply_conserves_days_and_dose(cdm, choices):
-    """What was filled is accrued or discarded by the cap, and without a cap nothing is discarded."""
-    for row in oracle.ledger(cdm, STUDY_DRUGS, choices):
-        if row["supply_start"] is None:
-            continue
-        assert row["supply_days"] + row["discarded_days"] == row["days"]
-        assert row["supply_days"] >= 0
-        assert row["supply_start"] >= row["fill_date"]
-        assert choices.carryover_cap_days is not None or row["discarded_days"] == 0
+    """What was filled is taken or discarded, and without a cap or a switch nothing is discarded."""
+    for row in oracle.stockpile(cdm, oracle.ledger(cdm, STUDY_DRUGS, choices), choices):
+        assert row["accruing_days"] + row["discarded_by_cap"] + row["discarded_by_switch"] == row["days"]
+        assert min(row["accruing_days"], row["discarded_by_cap"], row["discarded_by_switch"]) >= 0
+        assert choices.carryover_cap_days is not None or row["discarded_by_cap"] == 0
+        assert choices.overlap == "switch" or row["discarded_by_switch"] == 0
