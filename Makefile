@@ -23,7 +23,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench
 
 proof: $(VENV)/.ready
-	$(BIN)/python -m pytest -m slow
+	TSPO_EXAMPLES=2000 $(BIN)/python -m pytest tests/test_generative.py
 
 docs: $(VENV)/.ready
 	$(BIN)/python -m tests.docs
