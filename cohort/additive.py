@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from scipy.linalg import null_space
 
-from cohort.risk_sets import Floats
+from cohort.survival.arrays import Floats
 
 Key = tuple[str, ...]
 _SAME = 1e-9

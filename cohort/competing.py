@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from cohort.risk_sets import Floats
+from cohort.survival.arrays import Floats
 
 DAYS_PER_YEAR = 365.25
 

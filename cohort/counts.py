@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from cohort.cox import minimum_detectable_hazard_ratio
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.results import CONTRAST, OVERALL
+from cohort.survival.inference import minimum_detectable_hazard_ratio
 
 DAYS_PER_YEAR = 365.25
 

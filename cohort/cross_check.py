@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 from lifelines import CoxTimeVaryingFitter
 
-from cohort.cox import fit_cox
 from cohort.fitting import STRATA
 from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
 from cohort.results import Diagnostic
-from cohort.risk_sets import Floats, risk_sets
+from cohort.survival.arrays import Floats
+from cohort.survival.counting import risk_sets
+from cohort.survival.cox import fit_cox
 
 NAME = "cross-check with lifelines"
 

@@ -11,11 +11,12 @@ import polars as pl
 
 from cohort.analyses import Analysis
 from cohort.counts import DoseOfClass, Known, known_shares
-from cohort.cox import Contrast, CoxFit, fit_cox
 from cohort.inputs import EXPOSURES, age_stratum_labels, dose_category_labels
 from cohort.protocol import Protocol
 from cohort.results import OVERALL
-from cohort.risk_sets import RiskSets, risk_sets
+from cohort.survival.counting import risk_sets
+from cohort.survival.cox import Contrast, CoxFit, fit_cox
+from cohort.survival.risk_sets import RiskSets
 
 STRATA = ("sex", "entry_period")
 """Columns whose combinations have a baseline hazard each."""

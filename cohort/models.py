@@ -12,11 +12,12 @@ import polars as pl
 
 from cohort.analyses import Analysis
 from cohort.counts import CONTRASTED, Counts, DoseOfClass, Known, category_counts, linear_counts, nobody
-from cohort.cox import Contrast, likelihood_ratio_test, wald_interval
 from cohort.fitting import STRATA, Fitted, Setting, fit, fit_sets
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.protocol import Protocol
 from cohort.results import CONTRAST, OVERALL, Diagnostic, Estimate, ModelResult
+from cohort.survival.cox import Contrast
+from cohort.survival.inference import likelihood_ratio_test, wald_interval
 
 __all__ = ["MODELS", "STRATA", "columns_needed", "fit_model", "prepare"]
 

@@ -160,7 +160,8 @@ def read_models(paths: Sequence[str]) -> ModelResult:
 
 def code_hash() -> str:
     """A hash of the package's own source: results of other code are not reused."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    package = Path(__file__).parent
+    sources = sorted([*package.glob("*.py"), *(package / "survival").glob("*.py")])
     return _digest(*(path.read_text(encoding="utf-8") for path in sources))
 
 

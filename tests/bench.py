@@ -17,15 +17,15 @@ import numpy as np
 import polars as pl
 
 from cohort.analyses import PRIMARY
-from cohort.cox import fit_cox
 from cohort.cross_check import lifelines_params, sample_of_persons
 from cohort.engine import TableRef
 from cohort.inputs import EXPOSURES
 from cohort.models import STRATA, columns_needed, prepare
-from cohort.risk_sets import risk_sets
 from cohort.run import peak_memory_mb, versions
 from cohort.source import open_cdm
 from cohort.study import Prepared, RunSettings, build_table, prepare_run, steps_of
+from cohort.survival.counting import risk_sets
+from cohort.survival.cox import fit_cox
 from cohort.synthetic import simulate
 from tests.bench_ledger import in_own_process
 

@@ -18,9 +18,9 @@ from cohort.counts import (
     linear_counts,
     nobody,
 )
-from cohort.cox import minimum_detectable_hazard_ratio
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.results import CONTRAST, OVERALL
+from cohort.survival.inference import minimum_detectable_hazard_ratio
 
 Row = dict[str, int | float | str]
 few = settings(max_examples=80, deadline=None, derandomize=True, database=None)

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cohort.analyses import Analysis
-from cohort.cox import CoxFit, fit_cox
 from cohort.fitting import STRATA, Setting, fit_sets
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, dose_category_labels
 from cohort.models import MODELS, columns_needed, fit_model, prepare
 from cohort.protocol import Protocol
 from cohort.results import CONTRAST, OVERALL, Estimate, ModelResult
-from cohort.risk_sets import risk_sets
+from cohort.survival.counting import risk_sets
+from cohort.survival.cox import CoxFit, fit_cox
 
 PROTOCOL = Protocol().changed(covariates=("depression",))
 BANDS = age_stratum_labels(PROTOCOL.strata.age_bands)
@@ -372,7 +372,9 @@ def test_a_band_without_persons_or_without_events_says_so() -> None:
     rows = [*EXPOSED_AND_NOT, *(simple(100 + i, 100.0 * (i % 2), age=80) for i in range(6))]
     found = reasons(rows, "linear by age")
     assert found["tspo_binder", "per 365", "65 to 74"] == "ok"
-    assert found["tspo_binder", "per 365", "75 to 84"] == "not estimable: no events with a dose of this class"
+    assert found["tspo_binder", "per 365", "75 to 84"] == (
+        "not estimable: a dose of this class does not vary among those at risk"
+    )
     assert found["tspo_binder", "per 365", "85 and over"].startswith("not estimable: a dose of this class")
     by_category = reasons(rows, "categories by age")
     assert {by_category["tspo_binder", label, "75 to 84"] for label in CATEGORIES} == {

@@ -14,15 +14,10 @@ from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cohort.cox import (
-    CoxFit,
-    Ties,
-    fit_cox,
-    likelihood_ratio_test,
-    minimum_detectable_hazard_ratio,
-    wald_interval,
-)
-from cohort.risk_sets import risk_sets
+from cohort.survival.counting import risk_sets
+from cohort.survival.cox import CoxFit, fit_cox
+from cohort.survival.inference import likelihood_ratio_test, minimum_detectable_hazard_ratio, wald_interval
+from cohort.survival.likelihood import Ties
 
 few = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 

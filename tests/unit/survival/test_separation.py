@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cohort.cox import fit_cox
-from cohort.risk_sets import risk_sets
+from cohort.survival.counting import risk_sets
+from cohort.survival.cox import fit_cox
 
 
 def separated(seed: int, persons: int = 300) -> pl.DataFrame:

@@ -1,0 +1,1 @@
+"""Survival analysis of start-stop data: exact with delayed entry, ties and strata."""

@@ -1,0 +1,120 @@
+"""Which coefficients the data can speak to; for the others, why not, in words that name column and stratum.
+
+In: `RiskSets`. Out: the risk sets with the columns that have an estimate, and the reasons for the rest: constant or
+collinear ones, and indicator-like ones without events, whose estimate is zero hazard (their patterns then leave the
+risk sets, which is the limit of the likelihood).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from cohort.survival.arrays import Bools, Floats
+from cohort.survival.likelihood import PartialLikelihood, Ties
+from cohort.survival.risk_sets import RiskSets
+
+_NO_INFORMATION = 1e-9
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class Estimable:
+    """Risk sets reduced to the columns with an estimate.
+
+    Attributes:
+        reasons: column -> why it has none.
+        n_without_events: how many of those are at zero hazard: the likelihood was maximised over them too.
+        notes: what does not prevent an estimate, but says where it comes from: strata in which a column is constant
+            or has no events, and strata without events.
+    """
+
+    sets: RiskSets
+    reasons: dict[str, str]
+    n_without_events: int
+    notes: tuple[str, ...]
+
+
+def estimable(sets: RiskSets, ties: Ties) -> Estimable:
+    """Leave out the columns that cannot be estimated."""
+    reasons: dict[str, str] = {}
+    without = np.zeros(len(sets.patterns), bool)
+    for index, column in enumerate(sets.columns):
+        values = sets.patterns[:, index]
+        if (values >= 0).all() and (values > 0).any() and not sets.observed[values > 0].any():
+            reasons[column] = f"no events with {column}"
+            without |= values > 0
+    n_without_events = len(reasons)
+    kept = sets.keep([c for c in sets.columns if c not in reasons], without)
+    reasons |= _dependent(kept, ties)
+    kept = kept.keep([c for c in kept.columns if c not in reasons])
+    return Estimable(kept, reasons, n_without_events, _notes(kept))
+
+
+def _dependent(sets: RiskSets, ties: Ties) -> dict[str, str]:
+    """Columns without information of their own: constant within the risk sets, or a combination of earlier ones."""
+    information = PartialLikelihood(sets, ties).at(np.zeros(len(sets.columns))).information
+    spread = _spread(sets)
+    reasons: dict[str, str] = {}
+    kept: list[int] = []
+    for index, column in enumerate(sets.columns):
+        own = information[index, index]
+        if own <= _NO_INFORMATION * spread[index]:
+            reasons[column] = f"{column} does not vary among those at risk"
+            continue
+        others, across = information[np.ix_(kept, kept)], information[kept, index]
+        explained = across @ _solve(others, across) if kept else 0.0
+        if own - explained <= _NO_INFORMATION * own:
+            reasons[column] = f"{column} is a combination of {', '.join(sets.columns[k] for k in kept)}"
+        else:
+            kept.append(index)
+    return reasons
+
+
+def _solve(matrix: Floats, vector: Floats) -> Floats:
+    """A solution with rows and columns scaled first: they may differ by many orders of magnitude."""
+    scale = 1 / np.sqrt(np.diag(matrix))
+    solved: Floats = scale * linalg.solve(matrix * scale * scale[:, None], scale * vector, assume_a="pos")
+    return solved
+
+
+def _spread(sets: RiskSets) -> Floats:
+    """A scale for each column's information: its largest square times the events, in units of the largest weight."""
+    largest: Floats = (sets.patterns**2).max(axis=0, initial=0.0)
+    events = float(sets.observed @ sets.weight) / float(sets.weight.max(initial=1.0))
+    return np.maximum(largest, 1e-300) * max(events, 1e-300)
+
+
+def _notes(sets: RiskSets) -> tuple[str, ...]:
+    """Strata in which a column cannot speak, a line a column."""
+    notes = [f"no events in {_list(sets.silent)}"] if sets.silent else []
+    if len(sets.strata) < 2:
+        return tuple(notes)
+    for index, column in enumerate(sets.columns):
+        constant, silent = _speechless(sets, sets.patterns[:, index])
+        if constant.any():
+            notes.append(f"{column} is constant in {_names(sets, constant)}")
+        if silent.any():
+            notes.append(f"no events with {column} in {_names(sets, silent)}")
+    return tuple(notes)
+
+
+def _speechless(sets: RiskSets, values: Floats) -> tuple[Bools, Bools]:
+    """Strata in which a column is constant among those at risk; and in which it varies but only zeros have events."""
+    starts = sets.pattern_starts
+    present = sets.weight > 0
+    lowest = np.minimum.reduceat(np.where(present, values, np.inf), starts)
+    highest = np.maximum.reduceat(np.where(present, values, -np.inf), starts)
+    of_cases = np.add.reduceat(np.where(values != 0, sets.observed, 0.0), starts)
+    constant = lowest == highest
+    return constant, ~constant & (lowest == 0) & (of_cases == 0)
+
+
+def _names(sets: RiskSets, chosen: Bools) -> str:
+    return _list([name for name, is_chosen in zip(sets.strata, chosen, strict=True) if is_chosen])
+
+
+def _list(names: "list[str] | tuple[str, ...]") -> str:
+    """Some names, and how many more there are."""
+    more = len(names) - _FEW
+    return "; ".join(names[:_FEW]) + (f" and {more} more strata" if more > 0 else "")

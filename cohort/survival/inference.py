@@ -1,0 +1,167 @@
+"""Tests and intervals from fitted models: Wald, score, likelihood ratio, profile likelihood, heterogeneity.
+
+In: `CoxFit`. Out: `Test` (statistic, degrees of freedom, p) and intervals.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, stats
+
+from cohort.survival.arrays import Bools, Floats
+from cohort.survival.cox import CoxFit, inverse, newton
+from cohort.survival.likelihood import PartialLikelihood
+
+
+class Test(NamedTuple):
+    """A test: its statistic, degrees of freedom, and p (NaN without a degree of freedom)."""
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+
+
+def chi_square(statistic: float, degrees_of_freedom: int) -> Test:
+    """A test by the upper tail of the chi-square distribution."""
+    p_value = float(stats.chi2.sf(statistic, degrees_of_freedom)) if degrees_of_freedom > 0 else float("nan")
+    return Test(statistic, degrees_of_freedom, p_value)
+
+
+def likelihood_ratio_test(larger: CoxFit, smaller: CoxFit | None = None) -> Test:
+    """Two nested fits to the same risk sets; without a smaller one, against no effect of anything."""
+    if smaller is None:
+        gain, fewer = larger.log_likelihood - larger.log_likelihood_null, 0
+    else:
+        gain, fewer = larger.log_likelihood - smaller.log_likelihood, smaller.degrees_of_freedom
+    return chi_square(max(0.0, 2 * gain), larger.degrees_of_freedom - fewer)
+
+
+def score_test(fit: CoxFit) -> Test:
+    """Rao's score test that all coefficients with an estimate are zero."""
+    return chi_square(fit.score_statistic, len(fit.columns))
+
+
+def wald_test(fit: CoxFit, columns: Sequence[str] | None = None, covariance: Floats | None = None) -> Test:
+    """Wald's test that coefficients are zero.
+
+    Args:
+        fit: a fitted model.
+        columns: which coefficients; none: all with an estimate.
+        covariance: another covariance of the coefficients, such as the robust one.
+    """
+    chosen = [fit.columns.index(column) for column in (fit.columns if columns is None else columns)]
+    return linear_hypothesis(fit, np.eye(len(fit.columns))[chosen], covariance)
+
+
+def linear_hypothesis(fit: CoxFit, combinations: Floats, covariance: Floats | None = None) -> Test:
+    """Wald's test that linear combinations of the coefficients are zero.
+
+    Args:
+        fit: a fitted model.
+        combinations: (q, p) weights of the coefficients with an estimate, a row a combination.
+        covariance: another covariance of the coefficients.
+    """
+    chosen = fit.covariance if covariance is None else covariance
+    estimate, spread = combinations @ fit.params, combinations @ chosen @ combinations.T
+    rank = int(np.linalg.matrix_rank(spread)) if len(spread) else 0
+    return chi_square(float(estimate @ inverse(spread) @ estimate), rank)
+
+
+def heterogeneity_test(estimates: Sequence[float], standard_errors: Sequence[float]) -> Test:
+    """Cochran's Q over independent estimates, such as those of separate strata (Cochran 1954)."""
+    values, weights = np.array(estimates), 1 / np.array(standard_errors) ** 2
+    mean = weights @ values / weights.sum() if len(values) else 0.0
+    return chi_square(float(weights @ (values - mean) ** 2), len(values) - 1)
+
+
+def profile_interval(fit: CoxFit, column: str, level: float = 0.95) -> tuple[float, float]:
+    """Profile-likelihood interval of a coefficient: where the deviance has risen by the chi-square quantile.
+
+    Returns:
+        Bounds on the log scale; infinite where the likelihood does not fall far enough on that side.
+
+    Raises:
+        ValueError: the column has no estimate; the message says why.
+    """
+    if column not in fit.columns:
+        raise ValueError(fit.not_estimable.get(column, f"the model has no column {column}"))
+    index, at = fit.sets.columns.index(column), fit.columns.index(column)
+    likelihood = PartialLikelihood(fit.sets, fit.ties)
+    fixed = ~fit.is_estimated
+    fixed[index] = True
+    allowed = stats.chi2.ppf(level, 1) / 2
+    width = float(np.sqrt(fit.covariance[at, at] * 2 * allowed))
+    profile = _Profile(likelihood, fit, index, fixed)
+    return tuple(_crossing(profile, side * width, allowed) for side in (-1.0, 1.0))  # type: ignore[return-value]
+
+
+class _Profile:
+    """How far the log-likelihood falls when one coefficient is moved and the others follow."""
+
+    def __init__(self, likelihood: PartialLikelihood, fit: CoxFit, index: int, fixed: Bools) -> None:
+        self.estimate = float(fit.full_params[index])
+        self._likelihood, self._best, self._index, self._fixed = likelihood, fit.log_likelihood, index, fixed
+        self._near = fit.full_params
+
+    def fall(self, move: float) -> float:
+        """The fall of the log-likelihood at the estimate plus a move; infinite where it cannot be computed."""
+        start = self._near.copy()
+        start[self._index] = self.estimate + move
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found = newton(self._likelihood, start, self._fixed)
+        if not found.at.is_finite:
+            return float("inf")
+        self._near = found.params
+        return self._best - found.at.log_likelihood * self._likelihood.scale
+
+
+def _crossing(profile: _Profile, width: float, allowed: float) -> float:
+    """Where the fall equals what is allowed, on the side of `width`; the Wald bound is where the search begins."""
+    inner, outer = 0.0, width
+    for _ in range(12):
+        if profile.fall(outer) >= allowed:
+            found = optimize.brentq(lambda move: profile.fall(move) - allowed, inner, outer, xtol=1e-12, rtol=1e-13)
+            return profile.estimate + float(found)
+        inner, outer = outer, outer * 2
+    return float(np.copysign(np.inf, width))
+
+
+def contrast_covariance(
+    fit: CoxFit, combinations: Sequence[Mapping[str, float]], covariance: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Several linear combinations of coefficients at once.
+
+    Returns:
+        (q,) estimates and their (q, q) covariance.
+
+    Raises:
+        ValueError: a column has no estimate.
+    """
+    matrix = np.zeros((len(combinations), len(fit.columns)))
+    for row, weights in enumerate(combinations):
+        for column, weight in weights.items():
+            if column not in fit.columns:
+                raise ValueError(fit.not_estimable.get(column, f"the model has no column {column}"))
+            matrix[row, fit.columns.index(column)] = weight
+    chosen = fit.covariance if covariance is None else covariance
+    return matrix @ fit.params, matrix @ chosen @ matrix.T
+
+
+def wald_interval(estimate: float, standard_error: float, level: float) -> tuple[float, float]:
+    """Hazard-ratio bounds exp(estimate -+ z x error) at a confidence level."""
+    z = stats.norm.ppf(0.5 + level / 2)
+    return float(np.exp(estimate - z * standard_error)), float(np.exp(estimate + z * standard_error))
+
+
+def minimum_detectable_hazard_ratio(
+    events: int, exposed_share: float, power: float = 0.8, alpha: float = 0.05
+) -> float:
+    """exp(sqrt((z_{1-alpha/2} + z_power)^2 / (D p (1 - p)))); OHDSI CohortMethod, after Schoenfeld 1983.
+
+    Returns NaN when there are no events or nobody (or everybody) is exposed.
+    """
+    variance = events * exposed_share * (1 - exposed_share)
+    if not variance > 0:
+        return float("nan")
+    return float(np.exp((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / np.sqrt(variance)))

@@ -1,0 +1,153 @@
+"""Risk sets as counts: who is at risk, and who has the event, at each event time of each stratum.
+
+Persons with the same covariates in the same stratum are one pattern. For each pattern and event time it is counted
+how many leave the risk set after it, less how many come in, and how many have the event: that is all that the partial
+likelihood needs, and the fit from the counts equals the fit from the rows. A row (start, stop] is at risk at t when
+start < t <= stop, so who enters at t is not at risk at t (delayed entry as in R's `survival`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from cohort.survival.arrays import Bools, Floats, Ints
+from cohort.survival.segments import Segments
+
+_BLOCK = 1 << 17
+"""Patterns that are worked on together: what is formed on the way stays within some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where each interval stands: at risk at the event times lo to hi - 1.
+
+    Attributes:
+        lo, hi: (R,) index into the event times.
+        pattern: (R,) index into the patterns.
+        is_event: (R,) whether the event is at the last of them.
+        index: (R,) number of the interval among those counted; who is at risk at no event time is left out.
+        size: how many intervals were counted.
+    """
+
+    lo: Ints
+    hi: Ints
+    pattern: Ints
+    is_event: Bools
+    index: Ints
+    size: int
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """Persons who stay in the risk set after a competing event, with a share that falls with time (Fine and Gray 1999).
+
+    Attributes:
+        change: (G, M) count x share at which a pattern's persons come in, to stay until the stratum's end.
+        share: (G,) factor of all of them at each event time.
+    """
+
+    change: sparse.csc_array
+    share: Floats
+
+
+@dataclass(frozen=True)
+class RiskSets:
+    """Counts over G event times (all strata, one after another) and M patterns (sorted by stratum).
+
+    Attributes:
+        columns: names of the p covariates.
+        patterns: (M, p) covariate values.
+        stratum_of: (M,) stratum of each pattern.
+        change: (G, M) number who leave the risk set after this event time, less the number who come in between it and
+            the next; the sum from here to the stratum's end is the number at risk.
+        events: (G, M) number of events.
+        stratum: (G,) stratum of each event time.
+        time: (G,) the event times, ascending within a stratum.
+        strata: names of the strata with events.
+        offset: (M,) known part of the log hazard.
+        weight: (M,) probability weight of each person of the pattern; zero takes the pattern out.
+        silent: names of strata without events, which say nothing.
+        rows: where each interval stands, if the sets were counted from intervals.
+        lasting: who stays at risk after a competing event.
+    """
+
+    columns: tuple[str, ...]
+    patterns: Floats
+    stratum_of: Ints
+    change: sparse.csc_array
+    events: sparse.csc_array
+    stratum: Ints
+    time: Floats
+    strata: tuple[str, ...]
+    offset: Floats
+    weight: Floats
+    silent: tuple[str, ...] = ()
+    rows: Rows | None = field(default=None, repr=False)
+    lasting: Lasting | None = field(default=None, repr=False)
+
+    @cached_property
+    def deaths(self) -> Ints:
+        """(G,) number of tied events at each event time; a weight does not multiply them."""
+        return np.asarray(self.events.sum(axis=1)).ravel().astype(np.int64)
+
+    @cached_property
+    def observed(self) -> Floats:
+        """(M,) number of events of each pattern."""
+        return np.asarray(self.events.sum(axis=0)).ravel()
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return int(self.deaths.sum())
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The event times of each stratum."""
+        return Segments(np.bincount(self.stratum, minlength=len(self.strata)).astype(np.int64))
+
+    @cached_property
+    def pattern_starts(self) -> Ints:
+        """(strata,) the first pattern of each stratum."""
+        return np.searchsorted(self.stratum_of, np.arange(len(self.strata)))
+
+    def blocks(self) -> Iterator[tuple[slice, sparse.csc_array, sparse.csc_array]]:
+        """Patterns in blocks of bounded size, with their columns of `change` and `events` (no copies)."""
+        for first in range(0, len(self.patterns), _BLOCK):
+            part = slice(first, min(first + _BLOCK, len(self.patterns)))
+            yield part, columns_of(self.change, part), columns_of(self.events, part)
+
+    def keep(self, columns: Sequence[str], without: Bools | None = None) -> "RiskSets":
+        """The same risk sets with fewer columns, and with the patterns marked in `without` taken out."""
+        index = [self.columns.index(column) for column in columns]
+        weight = self.weight if without is None else np.where(without, 0.0, self.weight)
+        return replace(self, columns=tuple(columns), patterns=self.patterns[:, index], weight=weight)
+
+    def summed(self, columns: Mapping[str, Sequence[str]]) -> "RiskSets":
+        """The same risk sets with new columns, each the sum of old ones: a smaller model without counting again."""
+        index = {name: [self.columns.index(old) for old in olds] for name, olds in columns.items()}
+        patterns = np.column_stack([self.patterns[:, olds].sum(axis=1) for olds in index.values()])
+        return replace(self, columns=tuple(columns), patterns=patterns)
+
+    def designed(self, columns: Mapping[str, Floats]) -> "RiskSets":
+        """The same risk sets with other covariates of the patterns: splines, products, indicators."""
+        patterns = np.column_stack(list(columns.values())) if columns else np.zeros((len(self.patterns), 0))
+        return replace(self, columns=tuple(columns), patterns=patterns)
+
+
+def columns_of(matrix: sparse.csc_array, part: slice) -> sparse.csc_array:
+    """Consecutive columns of a matrix, without copying them."""
+    first, last = matrix.indptr[part.start], matrix.indptr[part.stop]
+    pointers = matrix.indptr[part.start : part.stop + 1] - first
+    shape = (matrix.shape[0], part.stop - part.start)
+    return sparse.csc_array((matrix.data[first:last], matrix.indices[first:last], pointers), shape=shape)
+
+
+def counts(row: Ints, column: Ints, values: Floats, shape: tuple[int, int]) -> sparse.csc_array:
+    """A (G, M) matrix of sums of values."""
+    small = np.int32 if max(len(row), *shape) < 2**31 else np.int64
+    made = sparse.csc_array((values, (row.astype(small), column.astype(small))), shape=shape)
+    made.eliminate_zeros()
+    return made
