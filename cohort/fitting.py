@@ -1,10 +1,11 @@
-"""What every model of the study needs: person-time, the words of the protocol, one Cox fit or why there is none.
+"""What every model of the study needs: counts of the risk sets, person-time, the words of the protocol, one Cox fit.
 
-In: prepared person-time and the protocol. Out: `Setting` and `Fitted`, from which `cohort.models` makes its rows.
+In: the tables `risk_change` and person-time, and the protocol. Out: `Setting` and `Fitted`, from which `cohort.models`
+makes its rows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -14,18 +15,20 @@ from cohort.counts import DoseOfClass, Known, known_shares
 from cohort.inputs import EXPOSURES, age_stratum_labels, dose_category_labels
 from cohort.protocol import Protocol
 from cohort.results import OVERALL
-from cohort.survival.counting import risk_sets
 from cohort.survival.cox import Contrast, CoxFit, fit_cox
+from cohort.survival.pattern_counts import PatternCounts, pattern_counts
 from cohort.survival.risk_sets import RiskSets
 
 STRATA = ("sex", "entry_period")
 """Columns whose combinations have a baseline hazard each."""
+OUTCOMES = ("dementia", "death")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every model needs: the prepared person-time, the analysis, and the dose of the cohort's fills."""
+    """What every model needs: counts by outcome, prepared person-time, the analysis, and the dose of all fills."""
 
+    counts: Mapping[str, PatternCounts]
     frame: pl.DataFrame
     analysis: Analysis
     known_dose: Mapping[str, DoseOfClass]
@@ -34,6 +37,15 @@ class Setting:
     def protocol(self) -> Protocol:
         """The protocol of the analysis."""
         return self.analysis.protocol
+
+    def dose(self, exposure: str) -> pl.Expr:
+        """The dose of a class in the protocol's units, as an expression over patterns."""
+        return pl.col(f"dose_{exposure}") / self.protocol.exposure.per
+
+    @property
+    def has_known_doses(self) -> pl.Expr:
+        """Whether a pattern has a known dose of every class."""
+        return pl.all_horizontal(pl.col(f"dose_{exposure}").is_not_null() for exposure in EXPOSURES)
 
     @property
     def known_time(self) -> pl.DataFrame:
@@ -79,12 +91,29 @@ class Fitted:
         return self.fit.contrast(weights) if self.fit else None
 
 
-def fit(setting: Setting, frame: pl.DataFrame, columns: Sequence[str], outcome: str = "dementia") -> Fitted:
-    """One Cox fit of these columns and the covariates."""
-    event = "death" if outcome == "death" else "event"
-    if not frame.get_column(event).sum():
+def study_counts(changes: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
+    """The counts of each outcome, `dementia` and `death`, from the table `risk_change`.
+
+    Returns:
+        Patterns with the strata, age_stratum, dose_* and category_* of each class, and 0 or 1 for each covariate.
+    """
+    has = {c: pl.col("covariates").str.split(", ").list.contains(c).cast(pl.Int8) for c in protocol.model.covariates}
+    counts = {}
+    for outcome in OUTCOMES:
+        found = pattern_counts(changes.filter(pl.col("outcome") == outcome).drop("outcome"), STRATA)
+        counts[outcome] = replace(found, patterns=found.patterns.with_columns(**has).drop("covariates"))
+    return counts
+
+
+def fit(
+    setting: Setting, columns: Mapping[str, pl.Expr], keep: pl.Expr | None = None, outcome: str = "dementia"
+) -> Fitted:
+    """One Cox fit of these columns, as expressions over the patterns, and the covariates."""
+    covariates = {covariate: pl.col(covariate) for covariate in setting.protocol.model.covariates}
+    sets = setting.counts[outcome].model({**columns, **covariates}, keep)
+    if not sets.n_events:
         return Fitted(None, "no deaths" if outcome == "death" else "no dementia events")
-    return fit_sets(setting, risk_sets(frame, [*columns, *setting.protocol.model.covariates], STRATA, event=event))
+    return fit_sets(setting, sets)
 
 
 def fit_sets(setting: Setting, sets: RiskSets) -> Fitted:

@@ -85,6 +85,8 @@ def study_parameters(protocol: Protocol) -> dict[str, object]:
         "carryover_cap_days": supply.carryover_cap_days,
         "overlap": supply.overlap,
         "hospital_stays": supply.hospital_stays,
+        "period_years": protocol.strata.period_years,
+        "time_scale": protocol.model.time_scale,
     }
 
 
@@ -101,6 +103,7 @@ def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
         "drug_scale": drugs.select("drug", "tspo_class", "mg_per_dme", "mg_per_ddd", "mg_per_tspo"),
         "concept_set_item": _concept_sets(protocol),
         "prevalent_set": pl.DataFrame({"concept_set": list(protocol.population.prevalent_sets)}),
+        "model_covariate": pl.DataFrame({"concept_set": pl.Series(protocol.model.covariates, dtype=pl.String)}),
         "age_band": age_bands(protocol.strata.age_bands),
         "dose_category": dose_categories(protocol.exposure),
         "dosage_form": pl.read_csv(config_folder() / "dosage_forms.csv").select("word", "route", "in_scope"),

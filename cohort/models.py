@@ -18,6 +18,7 @@ from cohort.protocol import Protocol
 from cohort.results import CONTRAST, OVERALL, Diagnostic, Estimate, ModelResult
 from cohort.survival.cox import Contrast
 from cohort.survival.inference import likelihood_ratio_test, wald_interval
+from cohort.survival.pattern_counts import PatternCounts
 
 __all__ = ["MODELS", "STRATA", "columns_needed", "fit_model", "prepare"]
 
@@ -38,7 +39,7 @@ def prepare(person_time: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """
     frame = person_time.select(columns_needed(protocol)).with_columns(
         (pl.col("stop_day") - pl.col("start_day")).alias("days"),
-        (pl.col("index_year") // protocol.strata.period_years).alias("entry_period"),
+        (pl.col("index_year") // protocol.strata.period_years * protocol.strata.period_years).alias("entry_period"),
         *((pl.col(f"dose_{e}") / protocol.exposure.per).alias(e) for e in EXPOSURES),
     )
     if protocol.model.time_scale == "age":
@@ -49,15 +50,17 @@ def prepare(person_time: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
 
 def fit_model(
     name: str,
+    counts: Mapping[str, PatternCounts],
     frame: pl.DataFrame,
     analysis: Analysis,
     known_dose: Mapping[str, DoseOfClass] | None = None,
 ) -> ModelResult:
-    """Fit one of `MODELS` to the prepared person-time of an analysis.
+    """Fit one of `MODELS` to the risk sets of an analysis.
 
     Args:
         name: of the model.
-        frame: what `prepare` returns.
+        counts: of each outcome, as `fitting.study_counts` has them.
+        frame: what `prepare` returns, for the numbers of persons behind each estimate.
         analysis: the protocol, and its name.
         known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
             that is absent has no `known_dose_share`.
@@ -65,13 +68,13 @@ def fit_model(
     Returns:
         An estimate for everything asked for; what cannot be estimated has a row that says why.
     """
-    return MODELS[name](Setting(frame, analysis, known_dose or {}))
+    return MODELS[name](Setting(counts, frame, analysis, known_dose or {}))
 
 
 def _linear(setting: Setting, outcome: str = "dementia") -> ModelResult:
     """All classes per unit of dose, overall, and the contrast of binder and non-binder from the same fit."""
     frame = setting.known_time
-    fitted = fit(setting, frame, EXPOSURES, outcome)
+    fitted = fit(setting, {e: setting.dose(e) for e in EXPOSURES}, setting.has_known_doses, outcome)
     counts = linear_counts(frame, outcome)
     columns = {e: e for e in EXPOSURES}
     rows = _linear_rows(setting, fitted, columns, OVERALL, counts, setting.known(), outcome)
@@ -81,12 +84,12 @@ def _linear(setting: Setting, outcome: str = "dementia") -> ModelResult:
 def _linear_by_age(setting: Setting) -> ModelResult:
     """Dose effects by band of attained age from one fit, and the tests that they are equal over bands."""
     bands = {label: {e: f"{e} at {label}" for e in EXPOSURES} for label in setting.age_strata}
-    frame = setting.known_time.with_columns(
-        pl.when(pl.col("age_stratum") == label).then(pl.col(e)).otherwise(0.0).alias(column)
+    doses = {
+        column: pl.when(pl.col("age_stratum") == label).then(setting.dose(e)).otherwise(0.0)
         for label, columns in bands.items()
         for e, column in columns.items()
-    )
-    fitted = fit(setting, frame, [c for columns in bands.values() for c in columns.values()])
+    }
+    frame, fitted = setting.known_time, fit(setting, doses, setting.has_known_doses)
     known = setting.known(setting.age_strata)
     rows = []
     for label, columns in bands.items():
@@ -172,10 +175,8 @@ def _category_rows(
 ) -> list[Estimate]:
     cells = {e: category_counts(frame, e) for e in EXPOSURES}
     columns = {(e, label): f"{e}[{label}]" for e in EXPOSURES for label in cells[e] if label != setting.categories[0]}
-    indicators = frame.with_columns(
-        (pl.col(f"category_{e}") == label).cast(pl.Int8).alias(column) for (e, label), column in columns.items()
-    )
-    fitted = fit(setting, indicators, list(columns.values()))
+    indicators = {column: pl.col(f"category_{e}") == label for (e, label), column in columns.items()}
+    fitted = fit(setting, indicators, None if stratum == OVERALL else pl.col("age_stratum") == stratum)
     empty, blank = nobody(frame), _blank(setting, stratum)
     rows = []
     for exposure in EXPOSURES:

@@ -19,6 +19,7 @@ from cohort.cdm import CDM_TABLES
 from cohort.counts import known_doses
 from cohort.engine import Step, TableRef, build, load_steps, table_key, write_input
 from cohort.feasibility import Survey, survey
+from cohort.fitting import study_counts
 from cohort.inputs import study_inputs, study_parameters
 from cohort.models import columns_needed, fit_model, prepare
 from cohort.protocol import Protocol, load_protocol
@@ -26,7 +27,9 @@ from cohort.results import Diagnostic, Estimate, ModelResult
 from cohort.run import RunFolder, write_json
 from cohort.source import Resources, open_cdm
 
-PERSON_TIME, DOSE_KNOWN, DOSE_REMEDY = "person_time", "dose_known", "dose_remedy"
+DOSE_REMEDY = "dose_remedy"
+MODEL_TABLES = ("risk_change", "person_time", "dose_known")
+"""The tables that the models read."""
 _CDM_NAMES = {table.name for table in CDM_TABLES}
 _PRIMARY_ONLY = {"conservation", "attrition", "dose_coverage", "drug_use", "supply_loss"}
 
@@ -130,19 +133,25 @@ def build_table(
         return build(cdm.connection, step, parameters, inputs, key, path)
 
 
-def fit_one(prepared: Prepared, analysis: str, model: str, person_time: TableRef, dose_known: TableRef) -> str:
+def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, TableRef]) -> str:
     """Fit one model of one analysis; its result is a small private file, whose path is returned.
 
     A result that was made from the same tables, by the same protocol and code, is kept.
+
+    Args:
+        tables: at least `MODEL_TABLES`.
     """
     chosen = prepared.analysis(analysis)
     folder = prepared.settings.folder.private / "models"
     path = folder / f"{analysis}-{model.replace(' ', '-')}.json"
-    key = _digest(person_time.key, dose_known.key, chosen.protocol.content_hash(), code_hash(), analysis, model)
+    keys = [tables[name].key for name in MODEL_TABLES]
+    key = _digest(*keys, chosen.protocol.content_hash(), code_hash(), analysis, model)
     if _stored(path).get("key") == key:
         return str(path)
-    frame = prepare(pl.read_parquet(person_time.path, columns=columns_needed(chosen.protocol)), chosen.protocol)
-    result = fit_model(model, frame, chosen, known_doses(pl.read_parquet(dose_known.path)))
+    changes, person_time, dose_known = (tables[name].path for name in MODEL_TABLES)
+    counts = study_counts(pl.read_parquet(changes), chosen.protocol)
+    frame = prepare(pl.read_parquet(person_time, columns=columns_needed(chosen.protocol)), chosen.protocol)
+    result = fit_model(model, counts, frame, chosen, known_doses(pl.read_parquet(dose_known)))
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"key": key, **asdict(result)})
     return str(path)

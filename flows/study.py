@@ -29,9 +29,8 @@ from cohort.engine import TableRef
 from cohort.release import write_release
 from cohort.report import build_report
 from cohort.study import (
-    DOSE_KNOWN,
     DOSE_REMEDY,
-    PERSON_TIME,
+    MODEL_TABLES,
     Prepared,
     RunSettings,
     build_table,
@@ -69,9 +68,9 @@ def table(
 
 
 @task(name="model", task_run_name="{analysis}: {model}", cache_policy=NO_CACHE)
-def model(prepared: Prepared, analysis: str, model: str, person_time: TableRef, dose_known: TableRef) -> str:
+def model(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, TableRef]) -> str:
     """Fit one model."""
-    return fit_one(prepared, analysis, model, person_time, dose_known)
+    return fit_one(prepared, analysis, model, tables)
 
 
 @task(name="release", cache_policy=NO_CACHE)
@@ -140,7 +139,8 @@ def _submit_tables(
 
 
 def _submit_model(prepared: Prepared, analysis: str, name: str, built: Mapping[str, Any]) -> PrefectFuture[str]:
-    return model.submit(prepared, analysis, name, built[PERSON_TIME], built[DOSE_KNOWN])
+    tables: Any = {table: built[table] for table in MODEL_TABLES}
+    return model.submit(prepared, analysis, name, tables)
 
 
 def _follow(futures: Mapping[tuple[str, str], PrefectFuture[Any]]) -> None:

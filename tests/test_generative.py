@@ -26,6 +26,11 @@ FILL = ("person_id", "drug_exposure_id", "ingredient_concept_id", "tspo_class", 
 STOCKPILE = (*FILL, "home_start", "accruing_days", "discarded_by_cap", "discarded_by_switch", *PER_DAY)
 SUPPLY = (*FILL, "start_day", "accruing_days", *PER_DAY)
 USE_PERIOD = ("person_id", "tspo_class", "first_day", "end_day")
+PATTERN = (
+    *("covariates", "age_stratum", "dose_tspo_binder", "dose_tspo_non_binder", "dose_tspo_unknown"),
+    *("category_tspo_binder", "category_tspo_non_binder", "category_tspo_unknown"),
+)
+RISK_CHANGE = ("outcome", "sex", "entry_period", *PATTERN, "event_day", "change", "events")
 GIVEN = ("form_words", "routes", "inpatient_visits")
 """What the oracle is told in its settings, and the SQL in tables."""
 COVARIATES = ("anxiety_disorder", "depression")
@@ -65,7 +70,7 @@ def study_tables() -> dict[str, pl.DataFrame]:
 @given(worlds.cdm_tables(), worlds.settings())
 def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
     """The ledger, the supplies, and person-time with lagged doses, categories, events, strata and covariates."""
-    names = ["dose", "stockpile", "supply", "use_period", "person_time"]
+    names = ["dose", "stockpile", "supply", "use_period", "person_time", "profile", "risk_change"]
     tables = run_tables(cdm, protocol_of(chosen), names, study_tables())
     fills = oracle.ledger(cdm, worlds.STUDY_DRUGS, chosen)
     piled = oracle.stockpile(cdm, fills, chosen)
@@ -79,6 +84,15 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
     assert _sorted(tables["supply"], SUPPLY) == _sorted(taken, SUPPLY)
     assert _sorted(tables["use_period"], USE_PERIOD) == _sorted(periods, USE_PERIOD)
     assert _rows(tables["person_time"], columns) == _rows(expected, columns)
+    period = Protocol().strata.period_years
+    followed_rows = [
+        row
+        | {"entry_period": row["index_year"] // period * period}
+        | {"covariates": ", ".join(c for c in sorted(COVARIATES) if row[c])}
+        for row in expected
+    ]
+    changes = oracle.risk_changes(followed_rows, ("sex", "entry_period"), PATTERN)
+    assert _sorted(tables["risk_change"], RISK_CHANGE) == _sorted(changes, RISK_CHANGE)
 
 
 def _rows(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -49,14 +49,14 @@ def risk_sets(
     numbers = [*columns, *(c for c in (offset, weights) if c)]
     _check(intervals, numbers, start, stop, event, weights, frequencies)
     is_event = intervals.get_column(event).cast(pl.Boolean).to_numpy()
-    stratum, names = _strata(intervals, strata)
+    stratum, names = stratum_codes(intervals, strata)
     times, first, last = _ranks(intervals.get_column(start), intervals.get_column(stop), is_event)
     grid, lo, hi = _grid(stratum, len(names), times, first, last, is_event)
     loud, stratum_of_time = np.unique(grid // max(len(times), 1), return_inverse=True)
     index = np.flatnonzero(lo < hi)
     own = np.searchsorted(loud, stratum[index])
     rows = intervals.select(pl.col(c).cast(pl.Float64) for c in dict.fromkeys(numbers)).filter(lo < hi)
-    pattern, example = _distinct(rows, own)
+    pattern, example = distinct(rows, own)
     values = rows[example]
     is_loud = np.isin(np.arange(len(names)), loud)
     many = np.ones(len(index)) if frequencies is None else intervals.get_column(frequencies).to_numpy()[index] * 1.0
@@ -106,11 +106,11 @@ def _count_bad(intervals: pl.DataFrame, is_good: pl.Expr, column: str, what: str
         raise ValueError(f"column {column} has {bad} value(s) that are {what}")
 
 
-def _strata(intervals: pl.DataFrame, strata: Sequence[str]) -> tuple[Ints, list[str]]:
-    """The stratum of each row, from 0 in the order of the strata's values; and their names."""
+def stratum_codes(intervals: pl.DataFrame, strata: Sequence[str]) -> tuple[Ints, list[str]]:
+    """The stratum of each row, from 0 in the order of the strata's values; and their names, `sex=F, period=402`."""
     if not strata or not intervals.height:
         return np.zeros(intervals.height, np.int64), ["all"]
-    code, example = _distinct(intervals.select(list(strata)))
+    code, example = distinct(intervals.select(list(strata)))
     kinds = intervals[example].select(list(strata)).with_row_index("_kind").sort(list(strata), nulls_last=True)
     order = np.empty(len(example), np.int64)
     order[kinds.get_column("_kind").to_numpy()] = np.arange(len(example))
@@ -120,8 +120,12 @@ def _strata(intervals: pl.DataFrame, strata: Sequence[str]) -> tuple[Ints, list[
     return order[code], names
 
 
-def _distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints]:
+def distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints]:
     """Number the distinct rows, group after group in the order of first appearance.
+
+    Args:
+        frame: any columns.
+        group: (R,) number of each row's group; rows of different groups are distinct.
 
     Returns:
         (R,) the number of each row, and (M,) the first row of each number.
@@ -174,12 +178,23 @@ def _grid(
     """
     width = max(len(times), 1)
     grid = np.unique(stratum[is_event] * width + last[is_event] - 1)
-    lo, hi = stratum * width + first, stratum * width + last
-    if n_strata * width > _TABLE * len(stratum):
-        return grid, np.searchsorted(grid, lo), np.searchsorted(grid, hi)
-    before = np.zeros(n_strata * width + 1, np.int64)
-    before[1:] = np.cumsum(np.bincount(grid, minlength=n_strata * width))
-    return grid, before[lo], before[hi]
+    lo, hi = (count_below(grid, stratum * width + rank, n_strata * width) for rank in (first, last))
+    return grid, lo, hi
+
+
+def count_below(grid: Ints, keys: Ints, size: int) -> Ints:
+    """How many entries of an ascending grid are below each key.
+
+    Args:
+        grid: whole numbers below `size`.
+        keys: whole numbers up to `size`.
+        size: by table where it is not much longer than the keys; else by search.
+    """
+    if size > _TABLE * max(len(keys), 1):
+        return np.searchsorted(grid, keys)
+    below = np.zeros(size + 1, np.int64)
+    below[1:] = np.cumsum(np.bincount(grid, minlength=size))
+    return below[keys]
 
 
 def _change(rows: Rows, many: Floats, shape: tuple[int, int], first_time: Ints) -> sparse.csc_array:

@@ -25,10 +25,18 @@ from flows.study import study
 from tests.conftest import shared_data
 
 
+PAGE = 200
+"""The server gives no more at once."""
+
+
 def task_runs() -> list[TaskRun]:
     async def read() -> list[TaskRun]:
         async with get_client() as client:
-            return await client.read_task_runs(limit=200, sort=TaskRunSort.ID_DESC)
+            pages = [
+                await client.read_task_runs(limit=PAGE, offset=PAGE * page, sort=TaskRunSort.ID_DESC)
+                for page in range(5)
+            ]
+            return [run for page in pages for run in page]
 
     return asyncio.run(read())
 

@@ -10,6 +10,7 @@ from tests.oracle.base import CLASSES, NANO, Cdm, ConceptSets, Row, Settings, bi
 from tests.oracle.exposure import Course, category, nano
 from tests.oracle.ledger import ledger, strength
 from tests.oracle.person_time import attrition, birthday, entry, outcome_date, person_time, resolve
+from tests.oracle.risk_change import risk_changes
 from tests.oracle.supply import stockpile, supply, use_periods
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "outcome_date",
     "person_time",
     "resolve",
+    "risk_changes",
     "stockpile",
     "strength",
     "supply",

@@ -64,10 +64,9 @@ def test_the_catalogue_of_covariates_is_the_columns_of_its_table() -> None:
 
 
 def _covariate_on_nothing() -> str:
-    cohort = "cohort as (select 1::bigint as person_id, date '2000-01-01' as entry_date)"
-    records = "clinical_record as (select 1::bigint as person_id, '' as concept_set, date '2000-01-01' as record_date)"
-    sql = load_steps()["covariate"].sql.split("\n", 1)[1].removeprefix("with ")
-    return f"with {cohort}, {records}, {sql}"
+    cohort = "cohort as (select 1::bigint as person_id)"
+    records = "covariate_record as (select 1::bigint as person_id, '' as concept_set)"
+    return f"with {cohort}, {records} {load_steps()['covariate'].sql}"
 
 
 def test_a_key_changes_with_sql_own_parameters_and_inputs_only(tmp_path: Path) -> None:

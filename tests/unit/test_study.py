@@ -80,14 +80,16 @@ def test_a_rerun_with_nothing_changed_builds_nothing(prepared: Prepared, built: 
 def test_a_changed_lag_rebuilds_person_time_and_what_reads_it(prepared: Prepared, built: dict[str, TableRef]) -> None:
     lagged = tables_of(prepared, "lag-0y", built)
     changed = {name for name, table in lagged.items() if table.key != built[name].key}
-    assert changed == {"person_time", "time_at_risk"}
+    assert changed == {"person_time", "time_at_risk", "event_time", "risk_change"}
     assert Path(lagged["person_time"].path).parent.name == "lag-0y"
 
 
 def test_the_other_metric_shares_the_ledger(prepared: Prepared, built: dict[str, TableRef]) -> None:
     other = tables_of(prepared, "ddd", built)
     changed = {name for name, table in other.items() if table.key != built[name].key}
-    assert changed == {"dose_step", "dose_unknown", "dose_known", "person_time", "time_at_risk"}
+    assert changed == {
+        *("dose_step", "dose_unknown", "dose_known", "person_time", "time_at_risk", "event_time", "risk_change")
+    }
 
 
 def test_another_scale_of_dose_leaves_records_and_cohort_as_they_are(
@@ -127,9 +129,9 @@ def test_a_changed_cdm_rebuilds(prepared: Prepared, built: dict[str, TableRef]) 
 
 
 def test_a_model_is_fitted_once_for_each_content(prepared: Prepared, built: dict[str, TableRef]) -> None:
-    path = fit_one(prepared, PRIMARY, "linear", built["person_time"], built["dose_known"])
+    path = fit_one(prepared, PRIMARY, "linear", built)
     before = Path(path).stat().st_mtime_ns
-    assert fit_one(prepared, PRIMARY, "linear", built["person_time"], built["dose_known"]) == path
+    assert fit_one(prepared, PRIMARY, "linear", built) == path
     assert Path(path).stat().st_mtime_ns == before
     assert {e.exposure for e in read_models([path]).estimates} >= {"tspo_binder", "binder_minus_non_binder"}
 

@@ -1,0 +1,20 @@
+-- One row per person of the cohort: the stratum of the baseline hazard, and which covariates of the models the person has.
+with possessed as (
+    select
+        covariate_record.person_id,
+        string_agg(covariate_record.concept_set, ', ' order by covariate_record.concept_set) as covariates
+    from covariate_record
+    inner join model_covariate on model_covariate.concept_set = covariate_record.concept_set
+    group by covariate_record.person_id
+)
+
+select
+    cohort.person_id,
+    cohort.sex,
+    -- The first year of the period of entry.
+    cohort.index_year // $period_years * $period_years as entry_period,
+    coalesce(possessed.covariates, '') as covariates,
+    -- Day of age at which the time scale has its zero.
+    case when $time_scale = 'follow-up' then cohort.entry_day else 0 end as origin_day
+from cohort
+left join possessed on possessed.person_id = cohort.person_id
