@@ -24,7 +24,6 @@ from flows.progress import listening
 from flows.study import study
 from tests.conftest import shared_data
 
-
 PAGE = 200
 """The server gives no more at once."""
 
