@@ -17,7 +17,9 @@ from cohort.survival.risk_sets import RiskSets
 
 __all__ = ["Contrast", "CoxFit", "Ties", "fit_cox", "inverse", "newton"]
 
-_TOLERANCE = 1e-11
+_TOLERANCE = 1e-12
+"""The last step is at most a millionth of a standard error; what is then left of the way is its square."""
+_ROUNDING = 1e-12
 _MAX_ITERATIONS = 50
 _NO_INFORMATION = 1e-7
 _LITTLE_INFORMATION = 1e-4
@@ -172,10 +174,11 @@ def newton(likelihood: PartialLikelihood, start: Floats | None = None, fixed: Bo
     while free.any() and iterations < _MAX_ITERATIONS:
         iterations += 1
         before, step = now, _step_of(now, free)
-        params, now, is_done = _step(likelihood, params, now, step)
+        is_last = float(now.score @ step) <= _TOLERANCE
+        params, now, has_moved = _step(likelihood, params, now, step)
         gone = free & _is_gone(now, before, null)
         free &= ~gone
-        if is_done and not gone.any():
+        if (is_last or not has_moved) and not gone.any():
             break
     # Together columns can run off that have information one by one: then the next step is still not small.
     settled = np.abs(_step_of(now, free)) <= _UNSETTLED * np.maximum(1.0, np.abs(params))
@@ -204,7 +207,7 @@ def _is_gone(now: Derivatives, before: Derivatives, null: Derivatives) -> Bools:
 def _step(
     likelihood: PartialLikelihood, params: Floats, now: Derivatives, step: Floats
 ) -> tuple[Floats, Derivatives, bool]:
-    """A Newton step, halved until the likelihood does not fall; done when it hardly moves.
+    """A Newton step, halved until the likelihood does not fall; and whether there was such a step.
 
     No step moves a hazard by more than exp(5): farther, a first step under separation would leave all digits behind.
     """
@@ -214,11 +217,10 @@ def _step(
         # A step too far may overflow, or empty a risk set; it is then halved like one that lowers the likelihood.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             new = likelihood.at(params + step)
-        if new.is_finite and new.log_likelihood >= now.log_likelihood - 1e-9:
-            gain = abs(new.log_likelihood - now.log_likelihood)
-            return params + step, new, gain <= _TOLERANCE * (1 + abs(new.log_likelihood))
+        if new.is_finite and new.log_likelihood >= now.log_likelihood - _ROUNDING * (1 + abs(now.log_likelihood)):
+            return params + step, new, True
         step = step / 2
-    return params, now, True
+    return params, now, False
 
 
 def inverse(information: Floats) -> Floats:

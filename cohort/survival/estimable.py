@@ -53,8 +53,8 @@ def estimable(sets: RiskSets, ties: Ties) -> Estimable:
 
 def _dependent(sets: RiskSets, ties: Ties) -> dict[str, str]:
     """Columns without information of their own: constant within the risk sets, or a combination of earlier ones."""
-    information = PartialLikelihood(sets, ties).at(np.zeros(len(sets.columns))).information
-    spread = _spread(sets)
+    likelihood = PartialLikelihood(sets, ties)
+    information, spread = likelihood.at(np.zeros(len(sets.columns))).information, _spread(likelihood)
     reasons: dict[str, str] = {}
     kept: list[int] = []
     for index, column in enumerate(sets.columns):
@@ -78,11 +78,18 @@ def _solve(matrix: Floats, vector: Floats) -> Floats:
     return solved
 
 
-def _spread(sets: RiskSets) -> Floats:
-    """A scale for each column's information: its largest square times the events, in units of the largest weight."""
-    largest: Floats = (sets.patterns**2).max(axis=0, initial=0.0)
-    events = float(sets.observed @ sets.weight) / float(sets.weight.max(initial=1.0))
-    return np.maximum(largest, 1e-300) * max(events, 1e-300)
+def _spread(likelihood: PartialLikelihood) -> Floats:
+    """A scale for each column's information: its largest square times the events, in units of the largest weight.
+
+    Covariates are relative to the mean of their stratum's events; a millionth of their size is the least that counts.
+    """
+    sets = likelihood.sets
+    largest = np.full(len(sets.columns), 1e-150)
+    for part, _, _ in sets.blocks():
+        own = np.maximum(np.abs(likelihood.centred(part)), 1e-6 * np.abs(sets.patterns[part]))
+        largest = np.maximum(largest, own[sets.weight[part] > 0].max(axis=0, initial=0.0))
+    spread: Floats = largest**2 * (sets.observed @ sets.weight / likelihood.scale)
+    return spread
 
 
 def _notes(sets: RiskSets) -> tuple[str, ...]:

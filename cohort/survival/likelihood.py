@@ -11,12 +11,13 @@ Hazards are relative to the largest of their stratum and covariates to the mean 
 overflow, nor units, nor what all of a stratum share costs a digit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from cohort.survival.arrays import Floats, Ints
+from cohort.survival.remote import Remote, remote
 from cohort.survival.risk_sets import RiskSets, columns_of
 
 Ties = Literal["efron", "breslow"]
@@ -44,13 +45,15 @@ class RiskSums:
         hazard: (M,) hazard x weight of one person of each pattern, relative to the largest of its stratum.
         at_risk: (G, 1 + p) sums S0 and S1 over those at risk.
         tied: (G, 1 + p) sums E0 and E1 over those with the event.
-        log_scale: (strata,) log of the hazard to which those of a stratum are relative.
+        log_scale: (G,) log of the hazard to which the sums of each event time are relative.
+        remote: risk sets that were counted anew, relative to a hazard of their own.
     """
 
     hazard: Floats
     at_risk: Floats
     tied: Floats
     log_scale: Floats
+    remote: Remote | None
 
 
 class TiedEvents:
@@ -105,19 +108,19 @@ class PartialLikelihood:
         cross = s1.T @ (c1[:, None] * e1)
         products = s1.T @ (c0[:, None] * s1) - cross - cross.T + e1.T @ (c2[:, None] * e1)
         squares, observed, expected_logs = self._over_patterns(params, sums, a, b)
-        relative = ties.weight @ (np.log(z) + sums.log_scale[self.sets.stratum[ties.at]])
+        relative = ties.weight @ (np.log(z) + sums.log_scale[ties.at])
         return Derivatives(float(expected_logs - relative), observed - a @ s1 + b @ e1, squares - products)
 
     def sums(self, params: Floats) -> RiskSums:
         """What the risk sets add up to at (p,) coefficients."""
         sets = self.sets
         log_hazard = self._log_weight + sets.offset + self.linear(params)
-        log_scale = np.maximum.reduceat(log_hazard, sets.pattern_starts) if len(log_hazard) else np.zeros(0)
-        hazard = np.exp(log_hazard - log_scale[sets.stratum_of])
+        largest = np.maximum.reduceat(log_hazard, sets.pattern_starts) if len(log_hazard) else np.zeros(0)
+        hazard = np.exp(log_hazard - largest[sets.stratum_of])
         change, tied = np.zeros((2, len(sets.time), 1 + len(params)))
         lasting = np.zeros_like(change)
         for part, changes, events in sets.blocks():
-            moments = hazard[part, None] * np.column_stack([np.ones(part.stop - part.start), self.centred(part)])
+            moments = hazard[part, None] * self._once(part)
             change += changes @ moments
             tied += events @ moments
             if sets.lasting is not None:
@@ -125,7 +128,20 @@ class PartialLikelihood:
         at_risk = sets.segments.from_end(change)
         if sets.lasting is not None:
             at_risk += sets.lasting.share[:, None] * sets.segments.from_start(lasting)
-        return RiskSums(hazard, at_risk, tied, log_scale)
+        found = RiskSums(hazard, at_risk, tied, largest[sets.stratum], None)
+        far = None if sets.lasting is not None else remote(sets, at_risk[:, 0], log_hazard)
+        return found if far is None else self._with(found, far)
+
+    def _with(self, sums: RiskSums, far: Remote) -> RiskSums:
+        """The sums with those of some event times as they were counted anew."""
+        everyone = self._once(slice(0, len(self.sets.patterns)))
+        sums.at_risk[far.rows], sums.tied[far.rows] = far.at_risk @ everyone, far.tied @ everyone
+        sums.log_scale[far.rows] = far.log_scale
+        return replace(sums, remote=far)
+
+    def _once(self, part: slice) -> Floats:
+        """(patterns, 1 + p) a one and the centred covariates."""
+        return np.column_stack([np.ones(part.stop - part.start), self.centred(part)])
 
     def linear(self, params: Floats) -> Floats:
         """(M,) x'b of each pattern, with x relative to the centre of its stratum."""
@@ -152,14 +168,22 @@ class PartialLikelihood:
     def _over_patterns(self, params: Floats, sums: RiskSums, a: Floats, b: Floats) -> tuple[Floats, Floats, float]:
         """X' diag(r (u - v)) X; the observed sum of x; the observed sum of the log hazard."""
         squares, observed, log_hazard = np.zeros((len(params), len(params))), np.zeros(len(params)), 0.0
+        near, far = self._apart(sums, a, b)
         for part, _, events in self.sets.blocks():
             x, seen = self.centred(part), self._observed[part]
-            persons = sums.hazard[part] * (self.collected(a, part) - events.T @ b)
+            persons = sums.hazard[part] * (self.collected(near[0], part) - events.T @ near[1]) + far[part]
             squares += x.T @ (persons[:, None] * x)
             observed += seen @ x
-            own = np.where(seen > 0, self._log_weight[part] + self.sets.offset[part], 0.0)
-            log_hazard += float(seen @ (x @ params + own))
+            log_hazard += float(seen @ (x @ params + self.sets.offset[part]))
         return squares, observed, log_hazard
+
+    def _apart(self, sums: RiskSums, a: Floats, b: Floats) -> tuple[tuple[Floats, Floats], Floats]:
+        """What the event times add up to over patterns, and for those counted anew the sums themselves: (M,)."""
+        if sums.remote is None:
+            return (a, b), np.zeros(len(self.sets.patterns))
+        rows, near = sums.remote.rows, np.ones(len(a))
+        near[rows] = 0.0
+        return (a * near, b * near), sums.remote.at_risk.T @ a[rows] - sums.remote.tied.T @ b[rows]
 
 
 def _centre(sets: RiskSets) -> Floats:
