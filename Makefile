@@ -32,7 +32,7 @@ docs: $(VENV)/.ready
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
-	.venv-lock/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --no-header --no-annotate \
+	.venv-lock/bin/pip-compile --quiet --extra dev --generate-hashes --no-strip-extras --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.txt pyproject.toml
 	rm -rf .venv-lock
 
