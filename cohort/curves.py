@@ -8,10 +8,11 @@ group, put together by Aalen and Johansen's estimator). Not the risk of a person
 import numpy as np
 import polars as pl
 
-from cohort.competing import aalen_johansen, at_ages, incidence_interval
 from cohort.disclosure import SUPPRESSED, releasable_steps
 from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
+from cohort.survival.arrays import Floats
+from cohort.survival.incidence import CumulativeIncidence, aalen_johansen, interval
 
 _SCHEMA: dict[str, type[pl.DataType]] = {
     "curve": pl.String,
@@ -26,6 +27,7 @@ _SCHEMA: dict[str, type[pl.DataType]] = {
 }
 GROUPS = ("no study drug", "binder", "other study drug only")
 _OLDEST = 100
+DAYS_PER_YEAR = 365.25
 
 
 def incidence_curves(frame: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
@@ -53,7 +55,7 @@ def _group() -> pl.Expr:
 def _group_curves(frame: pl.DataFrame, group: str, protocol: Protocol) -> pl.DataFrame:
     start = protocol.model.curve_start_age
     threshold = protocol.disclosure.min_cell_count
-    curve = aalen_johansen(frame, from_time=start * 365.25)
+    curve = aalen_johansen(frame, from_time=start * DAYS_PER_YEAR, id="person_id")
     points = at_ages(curve, np.arange(start, _OLDEST + 1, dtype=float))
     both = [(int(e), int(d)) for e, d in points.select("events", "deaths").iter_rows()]
     at_risk = points.get_column("at_risk").cast(pl.Int64).to_list()
@@ -61,6 +63,27 @@ def _group_curves(frame: pl.DataFrame, group: str, protocol: Protocol) -> pl.Dat
     if shown.height < 2:
         return pl.concat([_nothing(group, kind, start) for kind in ("dementia", "death")])
     return pl.concat([_points(shown, group, kind, protocol) for kind in ("dementia", "death")])
+
+
+def at_ages(curve: CumulativeIncidence, ages_years: Floats) -> pl.DataFrame:
+    """Curves of dementia and death read at ages.
+
+    Returns:
+        age_years, dementia and death with standard errors, at_risk (just after that age), and counts so far.
+    """
+    read = curve.at(ages_years * DAYS_PER_YEAR)
+    return pl.DataFrame(
+        {
+            "age_years": ages_years,
+            "dementia": read.incidence[:, 0],
+            "dementia_se": read.standard_error[:, 0],
+            "death": read.incidence[:, 1],
+            "death_se": read.standard_error[:, 1],
+            "at_risk": read.at_risk.astype(float),
+            "events": read.events[:, 0],
+            "deaths": read.events[:, 1],
+        }
+    )
 
 
 def _nothing(group: str, kind: str, start: int) -> pl.DataFrame:
@@ -71,7 +94,7 @@ def _nothing(group: str, kind: str, start: int) -> pl.DataFrame:
 
 def _points(points: pl.DataFrame, group: str, kind: str, protocol: Protocol) -> pl.DataFrame:
     estimate, error = points.get_column(kind).to_numpy(), points.get_column(f"{kind}_se").to_numpy()
-    lower, upper = incidence_interval(estimate, error, protocol.model.confidence_level)
+    lower, upper = interval(estimate, error, protocol.model.confidence_level)
     return points.select(
         pl.lit("cumulative incidence").alias("curve"),
         pl.lit(group).alias("exposure_group"),

@@ -5,8 +5,10 @@ sorted by time: event times are few, so each interval finds its place among them
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
@@ -15,6 +17,12 @@ from cohort.survival.risk_sets import RiskSets, Rows, counts
 
 _TABLE = 8
 """A lookup table may be this many times as long as the intervals; beyond it places are searched for."""
+_BLOCK = 1 << 17
+"""Rows that are compared together."""
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number without pattern: 2^64 / golden ratio."""
+_DIGITS = 20
+"""Binary digits of the places of a table: a million."""
 
 
 def risk_sets(
@@ -50,26 +58,30 @@ def risk_sets(
     _check(intervals, numbers, start, stop, event, weights, frequencies)
     is_event = intervals.get_column(event).cast(pl.Boolean).to_numpy()
     stratum, names = stratum_codes(intervals, strata)
-    times, first, last = _ranks(intervals.get_column(start), intervals.get_column(stop), is_event)
-    grid, lo, hi = _grid(stratum, len(names), times, first, last, is_event)
+    begin, end = (intervals.get_column(side).to_numpy() for side in (start, stop))
+    times = np.unique(end[is_event])
+    first, last = not_later(times, begin), not_later(times, end)
+    grid, lo, hi = _grid(stratum, len(names), len(times), first, last, is_event)
     loud, stratum_of_time = np.unique(grid // max(len(times), 1), return_inverse=True)
-    index = np.flatnonzero(lo < hi)
-    own = np.searchsorted(loud, stratum[index])
-    rows = intervals.select(pl.col(c).cast(pl.Float64) for c in dict.fromkeys(numbers)).filter(lo < hi)
-    pattern, example = distinct(rows, own)
-    values = rows[example]
     is_loud = np.isin(np.arange(len(names)), loud)
-    many = np.ones(len(index)) if frequencies is None else intervals.get_column(frequencies).to_numpy()[index] * 1.0
-    found = Rows(lo[index], hi[index], pattern, is_event[index], index, intervals.height)
+    index = np.flatnonzero(lo < hi)
+    own = (np.cumsum(is_loud) - 1)[stratum[index]]
+    rows = intervals.select(list(dict.fromkeys(numbers))).filter(lo < hi)
+    pattern, example = distinct(rows, own)
+    values = rows[example].cast(pl.Float64)
+    frequency = None if frequencies is None else intervals.get_column(frequencies).to_numpy().astype(np.float64)
+    many = np.ones(len(index)) if frequency is None else frequency[index]
+    found = Rows(lo[index], hi[index], pattern, is_event[index], index, begin, end, frequency)
     shape = (len(grid), len(example))
+    first_time = np.searchsorted(stratum_of_time, np.arange(len(loud)))
     return RiskSets(
         columns=tuple(columns),
         patterns=values.select(list(columns)).to_numpy() if columns else np.zeros((len(example), 0)),
         stratum_of=own[example],
-        change=_change(found, many, shape, np.searchsorted(stratum_of_time, own)),
+        change=_change(found, many, shape, first_time[own]),
         events=counts(found.hi[found.is_event] - 1, pattern[found.is_event], many[found.is_event], shape),
         stratum=stratum_of_time.astype(np.int64),
-        time=times[grid % max(len(times), 1)],
+        time=times[grid % max(len(times), 1)].astype(np.float64),
         strata=tuple(names[k] for k in loud),
         offset=values.get_column(offset).to_numpy() if offset else np.zeros(len(example)),
         weight=values.get_column(weights).to_numpy() if weights else np.ones(len(example)),
@@ -87,23 +99,30 @@ def _check(
     weights: str | None,
     frequencies: str | None,
 ) -> None:
-    for column in dict.fromkeys((*numbers, start, stop, *([frequencies] if frequencies else []))):
-        _count_bad(intervals, pl.col(column).cast(pl.Float64).is_finite(), column, "missing or not finite")
-    _count_bad(intervals, pl.col(event).cast(pl.Float64).is_in([0.0, 1.0]), event, "neither 0 nor 1")
-    reversed_rows = intervals.filter(pl.col(stop) <= pl.col(start)).height
-    if reversed_rows:
-        raise ValueError(f"{reversed_rows} interval(s) do not end after they start")
+    finite = dict.fromkeys((*numbers, start, stop, *([frequencies] if frequencies else [])))
+    checks = [(_is_finite(intervals, column), _bad(column, "missing or not finite")) for column in finite]
+    checks.append((pl.col(event).cast(pl.Float64).is_in([0.0, 1.0]), _bad(event, "neither 0 nor 1")))
+    checks.append((pl.col(stop) > pl.col(start), "{} interval(s) do not end after they start"))
     if weights:
-        _count_bad(intervals, pl.col(weights) > 0, weights, "not above zero; leave such rows out")
+        checks.append((pl.col(weights) > 0, _bad(weights, "not above zero; leave such rows out")))
     if frequencies:
         is_whole = (pl.col(frequencies) > 0) & (pl.col(frequencies) == pl.col(frequencies).round())
-        _count_bad(intervals, is_whole, frequencies, "no whole number above zero; leave rows of none out")
+        checks.append((is_whole, _bad(frequencies, "no whole number above zero; leave rows of none out")))
+    good = intervals.select(is_good.sum().alias(str(number)) for number, (is_good, _) in enumerate(checks)).row(0)
+    for n_good, (_, message) in zip(good, checks, strict=True):
+        if n_good != intervals.height:
+            raise ValueError(message.format(intervals.height - (n_good or 0)))
 
 
-def _count_bad(intervals: pl.DataFrame, is_good: pl.Expr, column: str, what: str) -> None:
-    bad = intervals.height - int(intervals.select(is_good.sum()).item() or 0)
-    if bad:
-        raise ValueError(f"column {column} has {bad} value(s) that are {what}")
+def _is_finite(intervals: pl.DataFrame, column: str) -> pl.Expr:
+    if intervals.schema[column].is_integer():
+        return pl.col(column).is_not_null()
+    return pl.col(column).cast(pl.Float64).is_finite()
+
+
+def _bad(column: str, what: str) -> str:
+    """A message with a place for the number."""
+    return f"column {column.replace('{', '{{').replace('}', '}}')} has {{}} value(s) that are {what}"
 
 
 def stratum_codes(intervals: pl.DataFrame, strata: Sequence[str]) -> tuple[Ints, list[str]]:
@@ -133,50 +152,71 @@ def distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints
     keyed = frame if group is None else frame.with_columns(pl.Series("_group", group))
     if not keyed.width:
         return np.zeros(frame.height, np.int64), np.zeros(min(frame.height, 1), np.int64)
-    hashes = pl.DataFrame({"hash": keyed.select(pl.struct(pl.all()).hash()).to_series()}).with_row_index("row")
-    firsts = hashes.group_by("hash").agg(pl.col("row").first())
-    if group is not None:
-        firsts = firsts.with_columns(pl.Series("group", group[firsts.get_column("row").to_numpy()]))
-    firsts = firsts.sort(["group", "row"] if group is not None else ["row"]).with_row_index("number")
-    numbers = hashes.join(firsts.select("hash", "number"), on="hash", how="left", maintain_order="left")
-    number = numbers.get_column("number").to_numpy().astype(np.int64)
-    example = firsts.get_column("row").to_numpy().astype(np.int64)
+    number, example = _numbered(first_alike(keyed.select(pl.struct(pl.all()).hash()).to_series().to_numpy()), group)
     if _differs(keyed, number, example):  # two rows of one hash: one in ten million of tables of a million rows
-        number = keyed.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy().astype(np.int64) - 1
-        example = np.unique(number, return_index=True)[1].astype(np.int64)
-        if group is not None:
-            order = np.lexsort((example, group[example]))
-            return np.argsort(order)[number], example[order]
+        rank = keyed.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy() - 1
+        return _numbered(np.unique(rank, return_index=True)[1][rank], group)
     return number, example
+
+
+def _numbered(first: Ints, group: Ints | None) -> tuple[Ints, Ints]:
+    """The rows that are the first of their kind, group after group, and which of them each row is like."""
+    example = np.flatnonzero(first == np.arange(len(first)))
+    if group is not None:
+        example = example[np.argsort(group[example], kind="stable")]
+    number = np.empty(len(first), np.int64)
+    number[example] = np.arange(len(example))
+    return number[first], example
+
+
+def first_alike(keys: npt.NDArray[np.uint64]) -> Ints:
+    """(R,) the first row with the same key.
+
+    Rows go to places of a table, by the leading digits of the key times an odd number; the first to come stays. Who
+    finds another key in its place goes on to the next table. A table is no larger than the processor's cache.
+    """
+    small = np.int32 if len(keys) < 2**31 else np.int64
+    first, left, scattered = np.empty(len(keys), np.int64), np.arange(len(keys), dtype=small), keys.copy()
+    while len(left):
+        digits = min(len(left).bit_length() + 1, _DIGITS)
+        scattered *= _ODD
+        place = (scattered >> np.uint64(64 - digits)).astype(np.int32)
+        table = np.zeros(1 << digits, small)
+        table[place[::-1]] = left[::-1]
+        first[left] = table[place]
+        is_other = keys[table][place] != keys[left]
+        left, scattered = left[is_other], scattered[is_other]
+    return first
 
 
 def _differs(frame: pl.DataFrame, number: Ints, example: Ints) -> bool:
     """Whether a row is unlike the first row of its number."""
-    return any(bool(column.ne_missing(column[example][number]).any()) for column in frame.iter_columns())
+    kinds = frame[example]
+    blocks = (slice(first, first + _BLOCK) for first in range(0, frame.height, _BLOCK))
+    return any(not frame[block].equals(kinds[number[block]]) for block in blocks)
 
 
-def _ranks(start: pl.Series, stop: pl.Series, is_event: Bools) -> tuple[Floats, Ints, Ints]:
-    """The distinct event times, and how many of them are not later than each start and each stop."""
-    starts, stops = start.to_numpy(), stop.to_numpy()
-    times = np.unique(stops[is_event])
-    least = min(starts.min(initial=0), 0)
-    span = int(stops.max(initial=0) - least) + 2 if len(stops) else 0
-    if start.dtype.is_integer() and stop.dtype.is_integer() and span <= _TABLE * len(stops):
-        table = np.searchsorted(times, np.arange(least, least + span), side="right")
-        return times.astype(np.float64), table[starts - least], table[stops - least]
-    first, last = (np.searchsorted(times, t, side="right") for t in (starts, stops))
-    return times.astype(np.float64), first, last
+def not_later(times: npt.NDArray[Any], moments: npt.NDArray[Any]) -> Ints:
+    """How many of ascending times are not later than each moment: by table where moments are whole, else by search."""
+    if moments.dtype.kind in "iu":
+        days = moments.astype(np.int64)
+        least = int(days.min(initial=0))
+        span = int(days.max(initial=0)) - least + 1
+        if span <= _TABLE * len(days):
+            table: Ints = np.searchsorted(times, np.arange(least, least + span), side="right")
+            return table[days - least]
+    return np.searchsorted(times, moments, side="right")
 
 
 def _grid(
-    stratum: Ints, n_strata: int, times: Floats, first: Ints, last: Ints, is_event: Bools
+    stratum: Ints, n_strata: int, n_times: int, first: Ints, last: Ints, is_event: Bools
 ) -> tuple[Ints, Ints, Ints]:
     """The event times of each stratum (as stratum x times + time), and which of them each row is at risk at.
 
     Returns:
         (G,) the grid; (R,) lo and (R,) hi: at risk at lo to hi - 1.
     """
-    width = max(len(times), 1)
+    width = max(n_times, 1)
     grid = np.unique(stratum[is_event] * width + last[is_event] - 1)
     lo, hi = (count_below(grid, stratum * width + rank, n_strata * width) for rank in (first, last))
     return grid, lo, hi

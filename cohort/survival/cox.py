@@ -112,10 +112,10 @@ def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:
     """
     if sets.n_events == 0:
         raise ValueError("there are no events")
-    null = PartialLikelihood(sets, ties).at(np.zeros(len(sets.columns))).log_likelihood
-    chosen = estimable(sets, ties)
-    reasons, kept = dict(chosen.reasons), chosen.sets
-    likelihood = PartialLikelihood(kept, ties)
+    asked = PartialLikelihood(sets, ties)
+    chosen = estimable(asked)
+    reasons, likelihood = dict(chosen.reasons), chosen.likelihood
+    kept = likelihood.sets
     found = newton(likelihood)
     for column, is_free, value in zip(kept.columns, found.free, found.params, strict=True):
         if not is_free:
@@ -127,7 +127,7 @@ def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:
         params=found.params[free],
         covariance=inverse(found.at.information[np.ix_(free, free)]) / likelihood.scale,
         log_likelihood=found.at.log_likelihood * likelihood.scale,
-        log_likelihood_null=null * likelihood.scale,
+        log_likelihood_null=asked.at_zero.log_likelihood * asked.scale,
         score_statistic=_score_statistic(found.null, free) * likelihood.scale,
         n_events=sets.n_events,
         iterations=found.iterations,
@@ -168,7 +168,7 @@ def newton(likelihood: PartialLikelihood, start: Floats | None = None, fixed: Bo
         fixed: (p,) columns that stay at their start.
     """
     params = np.zeros(len(likelihood.sets.columns)) if start is None else start
-    null = now = likelihood.at(params)
+    null = now = likelihood.at_zero if start is None else likelihood.at(params)
     free = np.ones(len(params), bool) if fixed is None else ~fixed
     iterations = 0
     while free.any() and iterations < _MAX_ITERATIONS:

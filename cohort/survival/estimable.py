@@ -1,17 +1,18 @@
 """Which coefficients the data can speak to; for the others, why not, in words that name column and stratum.
 
-In: `RiskSets`. Out: the risk sets with the columns that have an estimate, and the reasons for the rest: constant or
-collinear ones, and indicator-like ones without events, whose estimate is zero hazard (their patterns then leave the
-risk sets, which is the limit of the likelihood).
+In: the likelihood of all columns. Out: that of the columns that have an estimate, and the reasons for the rest:
+constant or collinear ones, and indicator-like ones without events, whose estimate is zero hazard (their patterns then
+leave the risk sets, which is the limit of the likelihood).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
 
 from cohort.survival.arrays import Bools, Floats
-from cohort.survival.likelihood import PartialLikelihood, Ties
+from cohort.survival.likelihood import PartialLikelihood
 from cohort.survival.risk_sets import RiskSets
 
 _NO_INFORMATION = 1e-9
@@ -20,23 +21,25 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Estimable:
-    """Risk sets reduced to the columns with an estimate.
+    """The likelihood of the columns with an estimate.
 
     Attributes:
+        likelihood: the one given if no column was left out.
         reasons: column -> why it has none.
         n_without_events: how many of those are at zero hazard: the likelihood was maximised over them too.
         notes: what does not prevent an estimate, but says where it comes from: strata in which a column is constant
             or has no events, and strata without events.
     """
 
-    sets: RiskSets
+    likelihood: PartialLikelihood
     reasons: dict[str, str]
     n_without_events: int
     notes: tuple[str, ...]
 
 
-def estimable(sets: RiskSets, ties: Ties) -> Estimable:
+def estimable(likelihood: PartialLikelihood) -> Estimable:
     """Leave out the columns that cannot be estimated."""
+    sets = likelihood.sets
     reasons: dict[str, str] = {}
     without = np.zeros(len(sets.patterns), bool)
     for index, column in enumerate(sets.columns):
@@ -45,16 +48,23 @@ def estimable(sets: RiskSets, ties: Ties) -> Estimable:
             reasons[column] = f"no events with {column}"
             without |= values > 0
     n_without_events = len(reasons)
-    kept = sets.keep([c for c in sets.columns if c not in reasons], without)
-    reasons |= _dependent(kept, ties)
-    kept = kept.keep([c for c in kept.columns if c not in reasons])
-    return Estimable(kept, reasons, n_without_events, _notes(kept))
+    kept = _without(likelihood, reasons, without)
+    dependent = _dependent(kept)
+    kept = _without(kept, dependent)
+    return Estimable(kept, reasons | dependent, n_without_events, _notes(kept.sets))
 
 
-def _dependent(sets: RiskSets, ties: Ties) -> dict[str, str]:
+def _without(given: PartialLikelihood, columns: Collection[str], patterns: Bools | None = None) -> PartialLikelihood:
+    """The likelihood without some columns, and without some patterns."""
+    if not columns:
+        return given
+    kept = [column for column in given.sets.columns if column not in columns]
+    return PartialLikelihood(given.sets.keep(kept, patterns), given.ties)
+
+
+def _dependent(likelihood: PartialLikelihood) -> dict[str, str]:
     """Columns without information of their own: constant within the risk sets, or a combination of earlier ones."""
-    likelihood = PartialLikelihood(sets, ties)
-    information, spread = likelihood.at(np.zeros(len(sets.columns))).information, _spread(likelihood)
+    sets, information, spread = likelihood.sets, likelihood.at_zero.information, _spread(likelihood)
     reasons: dict[str, str] = {}
     kept: list[int] = []
     for index, column in enumerate(sets.columns):

@@ -10,8 +10,11 @@ import numpy as np
 from scipy import optimize, stats
 
 from cohort.survival.arrays import Bools, Floats
-from cohort.survival.cox import CoxFit, inverse, newton
+from cohort.survival.cox import CoxFit, newton
 from cohort.survival.likelihood import PartialLikelihood
+
+_NO_INFORMATION = 1e-9
+"""What is left of a variance, as a share, when it is nothing but rounding."""
 
 
 class Test(NamedTuple):
@@ -26,6 +29,34 @@ def chi_square(statistic: float, degrees_of_freedom: int) -> Test:
     """A test by the upper tail of the chi-square distribution."""
     p_value = float(stats.chi2.sf(statistic, degrees_of_freedom)) if degrees_of_freedom > 0 else float("nan")
     return Test(statistic, degrees_of_freedom, p_value)
+
+
+def place_of(fit: CoxFit, column: str) -> int:
+    """Where a column stands among the coefficients.
+
+    Raises:
+        ValueError: it has no estimate; the message says why.
+    """
+    if column not in fit.columns:
+        raise ValueError(fit.not_estimable.get(column, f"the model has no column {column}"))
+    return fit.columns.index(column)
+
+
+def quadratic_test(values: Floats, covariance: Floats, scale: Floats | None = None) -> Test:
+    """The test that values are zero, over the directions in which they vary; those are its degrees of freedom.
+
+    Args:
+        values: (q,) estimates or scores.
+        covariance: (q, q) of them.
+        scale: (q,) variances beside which a direction that has next to none has none; none: those of the covariance.
+    """
+    size = np.diag(covariance) if scale is None else scale
+    varies = size > 0
+    unit = 1 / np.sqrt(size[varies])
+    spread, directions = np.linalg.eigh(covariance[np.ix_(varies, varies)] * unit * unit[:, None])
+    seen = spread > _NO_INFORMATION
+    along = (values[varies] * unit) @ directions[:, seen]
+    return chi_square(float(along**2 @ (1 / spread[seen])), int(seen.sum()))
 
 
 def likelihood_ratio_test(larger: CoxFit, smaller: CoxFit | None = None) -> Test:
@@ -49,8 +80,11 @@ def wald_test(fit: CoxFit, columns: Sequence[str] | None = None, covariance: Flo
         fit: a fitted model.
         columns: which coefficients; none: all with an estimate.
         covariance: another covariance of the coefficients, such as the robust one.
+
+    Raises:
+        ValueError: a column has no estimate; the message says why.
     """
-    chosen = [fit.columns.index(column) for column in (fit.columns if columns is None else columns)]
+    chosen = [place_of(fit, column) for column in (fit.columns if columns is None else columns)]
     return linear_hypothesis(fit, np.eye(len(fit.columns))[chosen], covariance)
 
 
@@ -64,8 +98,7 @@ def linear_hypothesis(fit: CoxFit, combinations: Floats, covariance: Floats | No
     """
     chosen = fit.covariance if covariance is None else covariance
     estimate, spread = combinations @ fit.params, combinations @ chosen @ combinations.T
-    rank = int(np.linalg.matrix_rank(spread)) if len(spread) else 0
-    return chi_square(float(estimate @ inverse(spread) @ estimate), rank)
+    return quadratic_test(estimate, spread)
 
 
 def heterogeneity_test(estimates: Sequence[float], standard_errors: Sequence[float]) -> Test:
@@ -84,16 +117,14 @@ def profile_interval(fit: CoxFit, column: str, level: float = 0.95) -> tuple[flo
     Raises:
         ValueError: the column has no estimate; the message says why.
     """
-    if column not in fit.columns:
-        raise ValueError(fit.not_estimable.get(column, f"the model has no column {column}"))
-    index, at = fit.sets.columns.index(column), fit.columns.index(column)
+    at, index = place_of(fit, column), fit.sets.columns.index(column)
     likelihood = PartialLikelihood(fit.sets, fit.ties)
     fixed = ~fit.is_estimated
     fixed[index] = True
     allowed = stats.chi2.ppf(level, 1) / 2
     width = float(np.sqrt(fit.covariance[at, at] * 2 * allowed))
     profile = _Profile(likelihood, fit, index, fixed)
-    return tuple(_crossing(profile, side * width, allowed) for side in (-1.0, 1.0))  # type: ignore[return-value]
+    return _crossing(profile, -width, allowed), _crossing(profile, width, allowed)
 
 
 class _Profile:
@@ -141,9 +172,7 @@ def contrast_covariance(
     matrix = np.zeros((len(combinations), len(fit.columns)))
     for row, weights in enumerate(combinations):
         for column, weight in weights.items():
-            if column not in fit.columns:
-                raise ValueError(fit.not_estimable.get(column, f"the model has no column {column}"))
-            matrix[row, fit.columns.index(column)] = weight
+            matrix[row, place_of(fit, column)] = weight
     chosen = fit.covariance if covariance is None else covariance
     return matrix @ fit.params, matrix @ chosen @ matrix.T
 

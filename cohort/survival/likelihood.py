@@ -12,6 +12,7 @@ overflow, nor units, nor what all of a stratum share costs a digit.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,9 @@ from cohort.survival.remote import Remote, remote
 from cohort.survival.risk_sets import RiskSets, columns_of
 
 Ties = Literal["efron", "breslow"]
+
+_KEPT = 1 << 23
+"""Up to so many centred covariates (64 MB) are kept; beyond it they are centred anew, block by block."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,24 @@ class RiskSums:
     remote: Remote | None
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the tied events of each event time, w being their mean weight.
+
+    Attributes:
+        z: (L,) sum of hazards that each tied event is compared with.
+        a, b: (G,) sums of w/z and of w share/z.
+        c0, c1, c2: (G,) sums of w/z^2, w share/z^2 and w share^2/z^2.
+    """
+
+    z: Floats
+    a: Floats
+    b: Floats
+    c0: Floats
+    c1: Floats
+    c2: Floats
+
+
 class TiedEvents:
     """The events of risk sets written out one by one: L of them.
 
@@ -85,31 +107,57 @@ class PartialLikelihood:
     Attributes:
         scale: the largest weight; log-likelihood, score and information of `at` are to be multiplied by it.
         centre: (strata, p) mean covariates of each stratum's events.
+        ties: how tied events are compared.
     """
 
     def __init__(self, sets: RiskSets, ties: Ties) -> None:
         self.sets = sets
+        self.ties: Ties = ties
         self.tied = TiedEvents(sets, ties)
         self.scale = float(sets.weight.max(initial=0.0))
         self.centre = _centre(sets)
-        self._observed = sets.observed * (sets.weight / self.scale)
         with np.errstate(divide="ignore"):
             self._log_weight = np.log(sets.weight)
+        is_small = len(sets.patterns) * (1 + len(sets.columns)) <= _KEPT
+        self._kept: Floats | None = None
+        self._kept = self._once(slice(0, len(sets.patterns))) if is_small else None
+        self._observed, self._observed_offset = self._observed_sums()
+
+    @cached_property
+    def at_zero(self) -> Derivatives:
+        """Log-likelihood, score and information where all coefficients are zero."""
+        return self.at(np.zeros(len(self.sets.columns)))
 
     def at(self, params: Floats) -> Derivatives:
         """Log-likelihood, score and information at (p,) coefficients."""
         sums, ties = self.sums(params), self.tied
-        s0, s1, e0, e1 = sums.at_risk[:, 0], sums.at_risk[:, 1:], sums.tied[:, 0], sums.tied[:, 1:]
-        z = s0[ties.at] - ties.share * e0[ties.at]
+        moments = self.moments(sums)
+        log_hazard = self._observed @ params + self._observed_offset
+        relative = ties.weight @ (np.log(moments.z) + sums.log_scale[ties.at])
+        score = self._observed - moments.a @ sums.at_risk[:, 1:] + moments.b @ sums.tied[:, 1:]
+        return Derivatives(float(log_hazard - relative), score, self.information(sums, moments))
+
+    def moments(self, sums: RiskSums) -> Moments:
+        """Sums over the tied events of each event time."""
+        ties = self.tied
+        z = sums.at_risk[ties.at, 0] - ties.share * sums.tied[ties.at, 0]
         once, twice = ties.weight / z, ties.weight / z**2
-        a, b = ties.sum(once), ties.sum(ties.share * once)
-        c0, c1 = ties.sum(twice), ties.sum(ties.share * twice)
-        c2 = ties.sum(ties.share**2 * twice)
-        cross = s1.T @ (c1[:, None] * e1)
-        products = s1.T @ (c0[:, None] * s1) - cross - cross.T + e1.T @ (c2[:, None] * e1)
-        squares, observed, expected_logs = self._over_patterns(params, sums, a, b)
-        relative = ties.weight @ (np.log(z) + sums.log_scale[ties.at])
-        return Derivatives(float(expected_logs - relative), observed - a @ s1 + b @ e1, squares - products)
+        per_time = [once, ties.share * once, twice, ties.share * twice, ties.share**2 * twice]
+        return Moments(z, *(ties.sum(values) for values in per_time))
+
+    def information(self, sums: RiskSums, moments: Moments, factor: Floats | None = None) -> Floats:
+        """(p, p) information, that of each event time multiplied by a (G,) factor."""
+        by = np.ones(len(moments.a)) if factor is None else factor
+        s1, e1 = sums.at_risk[:, 1:], sums.tied[:, 1:]
+        cross = s1.T @ ((by * moments.c1)[:, None] * e1)
+        products = s1.T @ ((by * moments.c0)[:, None] * s1) - cross - cross.T + e1.T @ ((by * moments.c2)[:, None] * e1)
+        squares = np.zeros_like(products)
+        near, far = self._apart(sums, by * moments.a, by * moments.b)
+        for part, _, events in self.sets.blocks():
+            x = self.centred(part)
+            persons = sums.hazard[part] * (self.collected(near[0], part) - events.T @ near[1]) + far[part]
+            squares += x.T @ (persons[:, None] * x)
+        return squares - products
 
     def sums(self, params: Floats) -> RiskSums:
         """What the risk sets add up to at (p,) coefficients."""
@@ -140,8 +188,12 @@ class PartialLikelihood:
         return replace(sums, remote=far)
 
     def _once(self, part: slice) -> Floats:
-        """(patterns, 1 + p) a one and the centred covariates."""
-        return np.column_stack([np.ones(part.stop - part.start), self.centred(part)])
+        """(patterns, 1 + p) a one, and the covariates relative to the centre of their stratum."""
+        if self._kept is not None:
+            return self._kept[part]
+        once = np.ones((part.stop - part.start, 1 + len(self.sets.columns)))
+        once[:, 1:] = self.sets.patterns[part] - self.centre[self.sets.stratum_of[part]]
+        return once
 
     def linear(self, params: Floats) -> Floats:
         """(M,) x'b of each pattern, with x relative to the centre of its stratum."""
@@ -150,8 +202,7 @@ class PartialLikelihood:
 
     def centred(self, part: slice) -> Floats:
         """Covariates of some patterns, relative to the centre of their stratum."""
-        centred: Floats = self.sets.patterns[part] - self.centre[self.sets.stratum_of[part]]
-        return centred
+        return self._once(part)[:, 1:]
 
     def collected(self, per_time: Floats, part: slice) -> Floats:
         """(patterns,) sums of a (G,) quantity over the event times at which one person of each pattern is at risk.
@@ -165,17 +216,13 @@ class PartialLikelihood:
             collected = collected + columns_of(sets.lasting.change, part).T @ later
         return collected
 
-    def _over_patterns(self, params: Floats, sums: RiskSums, a: Floats, b: Floats) -> tuple[Floats, Floats, float]:
-        """X' diag(r (u - v)) X; the observed sum of x; the observed sum of the log hazard."""
-        squares, observed, log_hazard = np.zeros((len(params), len(params))), np.zeros(len(params)), 0.0
-        near, far = self._apart(sums, a, b)
-        for part, _, events in self.sets.blocks():
-            x, seen = self.centred(part), self._observed[part]
-            persons = sums.hazard[part] * (self.collected(near[0], part) - events.T @ near[1]) + far[part]
-            squares += x.T @ (persons[:, None] * x)
-            observed += seen @ x
-            log_hazard += float(seen @ (x @ params + self.sets.offset[part]))
-        return squares, observed, log_hazard
+    def _observed_sums(self) -> tuple[Floats, float]:
+        """The sums of x and of the offset over the events, as weighted."""
+        seen = self.sets.observed * (self.sets.weight / self.scale)
+        observed = np.zeros(len(self.sets.columns))
+        for part, _, _ in self.sets.blocks():
+            observed += seen[part] @ self.centred(part)
+        return observed, float(seen @ self.sets.offset)
 
     def _apart(self, sums: RiskSums, a: Floats, b: Floats) -> tuple[tuple[Floats, Floats], Floats]:
         """What the event times add up to over patterns, and for those counted anew the sums themselves: (M,)."""

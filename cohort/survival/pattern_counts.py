@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from cohort.survival.arrays import Floats, Ints
-from cohort.survival.counting import count_below, distinct, stratum_codes
+from cohort.survival.counting import count_below, distinct, not_later, stratum_codes
 from cohort.survival.risk_sets import RiskSets, counts
 
 _COUNTED = ("change", "events")
@@ -102,16 +102,19 @@ def pattern_counts(changes: pl.DataFrame, strata: Sequence[str], time: str = "ev
     """
     described = changes.drop(time, *_COUNTED)
     number, example = distinct(described)
-    patterns = described[example].with_row_index("_number").sort(pl.exclude("_number"), nulls_last=True)
-    position = np.empty(patterns.height, np.int64)
-    position[patterns.get_column("_number").to_numpy()] = np.arange(patterns.height)
-    times, rank = np.unique(changes.get_column(time).to_numpy(), return_inverse=True)
+    # In an order that is not that of the counts, which a database may give in any.
+    patterns = described[example]
+    order = patterns.select(pl.struct(pl.all()).hash()).to_series().arg_sort().to_numpy()
+    position = np.empty(len(order), np.int64)
+    position[order] = np.arange(len(order))
+    day = changes.get_column(time).to_numpy()
+    times = np.unique(day)
     return PatternCounts(
-        patterns.drop("_number"),
+        patterns[order],
         tuple(strata),
         position[number],
         times.astype(np.float64),
-        rank.astype(np.int64),
+        not_later(times, day) - 1,
         changes.get_column("change").to_numpy().astype(np.float64),
         changes.get_column("events").to_numpy().astype(np.float64),
     )

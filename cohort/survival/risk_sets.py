@@ -29,7 +29,8 @@ class Rows:
         pattern: (R,) index into the patterns.
         is_event: (R,) whether the event is at the last of them.
         index: (R,) number of the interval among those counted; who is at risk at no event time is left out.
-        size: how many intervals were counted.
+        start, stop: (N,) the ends of all N intervals that were counted.
+        frequency: (N,) how many of each there are; None: one.
     """
 
     lo: Ints
@@ -37,7 +38,14 @@ class Rows:
     pattern: Ints
     is_event: Bools
     index: Ints
-    size: int
+    start: Floats
+    stop: Floats
+    frequency: Floats | None = None
+
+    @property
+    def size(self) -> int:
+        """How many intervals were counted."""
+        return len(self.start)
 
 
 @dataclass(frozen=True)
@@ -125,11 +133,20 @@ class RiskSets:
         weight = self.weight if without is None else np.where(without, 0.0, self.weight)
         return replace(self, columns=tuple(columns), patterns=self.patterns[:, index], weight=weight)
 
-    def summed(self, columns: Mapping[str, Sequence[str]]) -> "RiskSets":
-        """The same risk sets with new columns, each the sum of old ones: a smaller model without counting again."""
-        index = {name: [self.columns.index(old) for old in olds] for name, olds in columns.items()}
-        patterns = np.column_stack([self.patterns[:, olds].sum(axis=1) for olds in index.values()])
-        return replace(self, columns=tuple(columns), patterns=patterns)
+    def combined(self, columns: Mapping[str, Mapping[str, float]]) -> "RiskSets":
+        """The same risk sets with new columns, each a weighted sum of old ones: another model without counting again.
+
+        Args:
+            columns: new column -> old column -> its weight.
+        """
+        design = {
+            name: sum((w * self.patterns[:, self.columns.index(old)] for old, w in olds.items()), self._zeros())
+            for name, olds in columns.items()
+        }
+        return self.designed(design)
+
+    def _zeros(self) -> Floats:
+        return np.zeros(len(self.patterns))
 
     def designed(self, columns: Mapping[str, Floats]) -> "RiskSets":
         """The same risk sets with other covariates of the patterns: splines, products, indicators."""
@@ -148,6 +165,9 @@ def columns_of(matrix: sparse.csc_array, part: slice) -> sparse.csc_array:
 def counts(row: Ints, column: Ints, values: Floats, shape: tuple[int, int]) -> sparse.csc_array:
     """A (G, M) matrix of sums of values."""
     small = np.int32 if max(len(row), *shape) < 2**31 else np.int64
-    made = sparse.csc_array((values, (row.astype(small), column.astype(small))), shape=shape)
+    placed = sparse.coo_array((values, (row.astype(small), column.astype(small))), shape=shape)
+    placed.has_canonical_format = True  # not yet; placed by row and then by column, what falls together stands together
+    made = placed.tocsr().tocsc()
+    made.sum_duplicates()
     made.eliminate_zeros()
     return made

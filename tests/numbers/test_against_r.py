@@ -17,11 +17,12 @@ import polars as pl
 import pytest
 from lifelines.datasets import load_rossi, load_stanford_heart_transplants
 
-from cohort.competing import CumulativeIncidence, aalen_johansen
 from cohort.survival.counting import risk_sets
 from cohort.survival.cox import CoxFit, fit_cox
 from cohort.survival.inference import likelihood_ratio_test, minimum_detectable_hazard_ratio
 from cohort.survival.likelihood import PartialLikelihood, Ties
+from cohort.survival.residuals import robust_covariance
+from cohort.survival.spline import Spline, fit_splines
 from tests.conftest import SHARED
 
 HERE = Path(__file__).parent
@@ -82,27 +83,8 @@ def test_every_digit_of_r_on_heart(name: str) -> None:
 
 
 def fit_rossi(columns: list[str], strata: Sequence[str] = ()) -> CoxFit:
-    frame = rossi().with_columns(*spline_of_age(), (pl.col("fin") * pl.col("age")).alias("fin:age"))
+    frame = rossi().with_columns((pl.col("fin") * pl.col("age")).alias("fin:age"))
     return fit_cox(risk_sets(frame, columns, strata, "start", "stop", "arrest"))
-
-
-def spline_of_age() -> list[pl.Expr]:
-    """Harrell's restricted cubic spline beyond its linear term, from its definition."""
-    *inner, last_but_one, last = ROSSI["spline"]["knots"]
-
-    def cube(knot: float) -> pl.Expr:
-        return (pl.col("age") - knot).clip(0) ** 3
-
-    return [
-        (
-            cube(knot)
-            - cube(last_but_one) * (last - knot) / (last - last_but_one)
-            + cube(last) * (last_but_one - knot) / (last - last_but_one)
-        )
-        .truediv((last - inner[0]) ** 2)
-        .alias(f"B{i + 1}")
-        for i, knot in enumerate(inner)
-    ]
 
 
 def test_rossi_with_strata() -> None:
@@ -113,13 +95,33 @@ def test_rossi_with_strata() -> None:
 
 def test_rossi_with_a_spline_of_age_and_the_test_that_it_is_not_needed() -> None:
     wanted = ROSSI["spline"]
-    curved, straight = fit_rossi(["fin", "age", "B1", "B2"]), fit_rossi(["fin", "age"])
+    sets = risk_sets(rossi(), ["fin", "age"], (), "start", "stop", "arrest")
+    found = fit_splines(sets, {"age": Spline(tuple(wanted["knots"]))})
     # Eight or nine digits of R are printed.
-    assert dict(zip(curved.columns, curved.params, strict=True)) == pytest.approx(wanted["coef"], rel=2e-8)
-    statistic, df, p_value = likelihood_ratio_test(curved, straight)
+    assert found.fit.params == pytest.approx([wanted["coef"][name] for name in ("fin", "age", "B1", "B2")], rel=2e-8)
+    statistic, df, p_value = found.nonlinearity_test("age")
     assert statistic == pytest.approx(wanted["likelihood_ratio"], abs=5e-10)
     # With two degrees of freedom the upper tail is exp(-x/2).
     assert (df, p_value) == (2, pytest.approx(np.exp(-statistic / 2), rel=1e-12))
+
+
+def test_the_dose_response_of_a_natural_spline() -> None:
+    """R: coxph(Surv(futime, death) ~ age + sex + ns(hgb, df = 4)): quartiles and the range of hgb are the knots.
+
+    Its columns are others, its curve is the same.
+    """
+    rows = mgus2().drop_nulls("hgb")
+    knots = tuple(np.quantile(rows["hgb"].to_numpy(), [0, 0.25, 0.5, 0.75, 1]).tolist())
+    sets = risk_sets(rows, ["age", "sexM", "hgb"], (), "start", "futime", "death")
+    found = fit_splines(sets, {"hgb": Spline(knots)})
+    theirs = shared_table("out_ns_dose_response_hgb.csv")
+    curve = found.curve("hgb", theirs["hgb"].to_list(), 13.0)
+    for ours, name in (("log_hr", "log_hr"), ("se_log_hr", "se"), ("ci_lower", "lower"), ("ci_upper", "upper")):
+        assert curve[ours].to_numpy() == pytest.approx(theirs[name].to_numpy(), rel=FULL, abs=1e-9)
+    test = shared_table("out_ns_nonlinearity_test.csv").row(0, named=True)
+    found_test = found.nonlinearity_test("hgb")
+    assert found_test.statistic == pytest.approx(test["chisq"], rel=FULL)
+    assert (found_test.degrees_of_freedom, found_test.p_value) == (test["df"], pytest.approx(test["p"], rel=1e-7))
 
 
 def test_likelihood_ratio_tests_of_interactions() -> None:
@@ -129,6 +131,27 @@ def test_likelihood_ratio_tests_of_interactions() -> None:
     sets = risk_sets(heart().with_columns(product), ["age", "transplant", "product"], (), "start", "stop")
     statistic, df, _ = likelihood_ratio_test(fit_cox(sets), fit_cox(sets.keep(["age", "transplant"])))
     assert (statistic, df) == (pytest.approx(ROSSI["interaction_heart"]["likelihood_ratio"], abs=5e-10), 1)
+
+
+def stabilised_weights(treated: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+    """P(A) / P(A | covariates) of the arm that each person is in, by logistic regression."""
+    x, b = np.column_stack([np.ones(len(treated)), covariates]), np.zeros(covariates.shape[1] + 1)
+    for _ in range(20):
+        p = 1 / (1 + np.exp(-x @ b))
+        b += np.linalg.solve(x.T @ (x * (p * (1 - p))[:, None]), x.T @ (treated - p))
+    p = 1 / (1 + np.exp(-x @ b))
+    return np.where(treated == 1, treated.mean() / p, (1 - treated.mean()) / (1 - p))
+
+
+def test_rossi_weighted_by_the_inverse_probability_of_treatment() -> None:
+    """R: coxph(Surv(week, arrest) ~ fin, weights = stabilised, robust = TRUE), propensity fin ~ age + prio + race."""
+    frame = rossi()
+    weights = stabilised_weights(frame["fin"].to_numpy(), frame.select("age", "prio", "race").to_numpy())
+    assert (weights.sum(), weights.max()) == pytest.approx((431.9898181, 1.310049051), rel=1e-9)
+    sets = risk_sets(frame.with_columns(w=weights), ["fin"], (), "start", "stop", "arrest", weights="w")
+    fit = fit_cox(sets)
+    assert fit.params[0] == pytest.approx(-0.3466217726, abs=1e-9)
+    assert np.sqrt(robust_covariance(fit)[0, 0]) == pytest.approx(0.1896944184, abs=1e-9)
 
 
 def shared_table(name: str) -> pl.DataFrame:
@@ -192,51 +215,6 @@ def test_where_r_stops_early_one_more_newton_step_leads_from_its_estimate_to_our
     assert theirs + step == pytest.approx(fit.params, rel=1e-12)
 
 
-CURVES = [("mgus2_cr_overall", None), ("mgus2_cr_by_sex", "F"), ("mgus2_cr_by_sex", "M")]
-
-
-def at_times(ours: CumulativeIncidence, values: np.ndarray, times: pl.Series) -> np.ndarray:
-    """A step function that starts at 0, read at some times."""
-    at = np.searchsorted(ours.time, times.to_numpy(), side="right") - 1
-    return np.where(at < 0, 0.0, values[np.maximum(at, 0)])
-
-
-@pytest.mark.parametrize(("curve", "sex"), CURVES)
-def test_cumulative_incidence_of_mgus2(curve: str, sex: str | None) -> None:
-    """Monthly time, so nearly every time has ties; a jittering estimator fails here."""
-    theirs = shared_table("out_aj_curves.csv").filter(pl.col("curve") == curve)
-    rows = mgus2()
-    if sex:
-        theirs, rows = theirs.filter(pl.col("strata") == f"sex={sex}"), rows.filter(pl.col("sex") == sex)
-    ours = aalen_johansen(rows, start="start", stop="etime", event="pcm", death="dead")
-    for state, values in (("pcm", ours.dementia), ("death", ours.death)):
-        points = theirs.filter(pl.col("state") == state)
-        assert at_times(ours, values, points["time"]) == pytest.approx(points["pstate"].to_list(), rel=1e-10, abs=1e-14)
-
-
-def test_cumulative_incidence_at_four_times() -> None:
-    for sex, *rest in shared_table("out_aj_mgus2_at_times.csv").select("strata", "time", "pcm", "death").iter_rows():
-        rows = mgus2().filter(pl.col("sex") == sex.removeprefix("sex="))
-        ours = aalen_johansen(rows, start="start", stop="etime", event="pcm", death="dead")
-        time = pl.Series([rest[0]])
-        found = [at_times(ours, values, time)[0] for values in (ours.dementia, ours.death)]
-        assert found == pytest.approx(rest[1:], rel=1e-10)
-
-
-def test_survival_with_delayed_entry_on_the_age_axis() -> None:
-    """Age in months from 60 on. R's start.time keeps an event at that very time, so ours starts just before it."""
-    rows = mgus2().with_columns(entry=pl.col("age") * 12, exit=pl.col("age") * 12 + pl.col("futime"), none=pl.lit(0))
-    curves = shared_table("out_km_curves.csv").filter(pl.col("curve") == "mgus2_left_trunc_age_by_sex")
-    for sex in ("F", "M"):
-        theirs = curves.filter(pl.col("strata") == f"sex={sex}")
-        ours = aalen_johansen(rows.filter(pl.col("sex") == sex), 720 - 0.5, "entry", "exit", "death", "none")
-        survival = 1 - at_times(ours, ours.dementia, theirs["time"])
-        assert survival == pytest.approx(theirs["surv"].to_list(), rel=1e-10)
-        at_risk = dict(zip(ours.time.tolist(), ours.at_risk.tolist(), strict=True))
-        events = theirs.filter(pl.col("n_event") > 0)
-        assert [at_risk[t] for t in events["time"]] == events["n_risk"].to_list()
-
-
 def test_the_closed_form_of_three_persons() -> None:
     """Events at 1, 2, 3 with x = 1, 0, 1: the log hazard ratio is -ln(2)/2; entry of the third at 1.5 makes it 0."""
     toy = pl.DataFrame({"start": [0.0, 0, 0], "stop": [1.0, 2, 3], "event": [1, 1, 1], "x": [1, 0, 1]})
@@ -254,15 +232,6 @@ def test_the_closed_form_of_tied_events() -> None:
     assert efron.params[0] == pytest.approx(np.log(2), rel=1e-8)
     assert efron.log_likelihood == pytest.approx(-3.00815479, abs=5e-9)
     assert breslow.log_likelihood == pytest.approx(-3.29583687, abs=5e-9)
-
-
-def test_the_closed_form_of_competing_events() -> None:
-    """Times 1 to 4 with kinds 1, 2, none, 1: quarters, exactly; one minus Kaplan-Meier would end at 1."""
-    toy = pl.DataFrame({"start": [0] * 4, "stop": [1, 2, 3, 4], "event": [1, 0, 0, 1], "death": [0, 1, 0, 0]})
-    curve = aalen_johansen(toy, start="start", stop="stop")
-    assert curve.time.tolist() == [1, 2, 4]
-    assert curve.dementia == pytest.approx([0.25, 0.25, 0.75], rel=1e-15)
-    assert curve.death == pytest.approx([0, 0.25, 0.25], rel=1e-15)
 
 
 @pytest.mark.parametrize(

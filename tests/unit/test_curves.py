@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cohort.competing import aalen_johansen, at_ages
-from cohort.curves import GROUPS, incidence_curves
+from cohort.curves import GROUPS, at_ages, incidence_curves
 from cohort.disclosure import SUPPRESSED
 from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
+from cohort.survival.incidence import aalen_johansen
 
 PROTOCOL = Protocol()
 YEAR = 365.25
@@ -22,7 +22,7 @@ def frame(rows: list[Row]) -> pl.DataFrame:
     columns = ["start", "stop", "event", "death", *EXPOSURES]
     schema = {**dict.fromkeys(columns, pl.Float64), "event": pl.Int8, "death": pl.Int8}
     ages = pl.DataFrame(rows, schema=schema, orient="row")
-    return ages.with_columns(
+    return ages.with_row_index("person_id").with_columns(
         (pl.col("start") * YEAR).round().cast(pl.Int32).alias("start_day"),
         (pl.col("stop") * YEAR).round().cast(pl.Int32).alias("stop_day"),
     )

@@ -93,11 +93,13 @@ def test_patterns_taken_out_leave_the_counts_of_the_other_rows(intervals: list[R
 
 @few
 @given(st.lists(rows(), min_size=1, max_size=12))
-def test_summed_columns_give_the_counts_of_counting_again(intervals: list[Row]) -> None:
-    summed = risk_sets(frame(intervals), ["x", "y"], ["stratum"]).summed({"both": ["x", "y"], "y": ["y"]})
-    again = frame(intervals).with_columns((pl.col("x") + pl.col("y")).alias("both"))
-    assert summed.columns == ("both", "y")
-    assert counted(summed) == counted(risk_sets(again, ["both", "y"], ["stratum"]))
+def test_combined_columns_give_the_counts_of_counting_again(intervals: list[Row]) -> None:
+    combined = risk_sets(frame(intervals), ["x", "y"], ["stratum"]).combined(
+        {"both": {"x": 1.0, "y": -2.0}, "y": {"y": 1.0}}
+    )
+    again = frame(intervals).with_columns((pl.col("x") - 2 * pl.col("y")).alias("both"))
+    assert combined.columns == ("both", "y")
+    assert counted(combined) == counted(risk_sets(again, ["both", "y"], ["stratum"]))
 
 
 def test_who_enters_at_an_event_time_is_not_at_risk_then_and_who_leaves_is() -> None:
