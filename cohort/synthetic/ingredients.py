@@ -4,8 +4,8 @@ In: nothing. Out: the rows that `parameters` takes as defaults. Concepts are nam
 the concept sets of `config/`; a drug's TSPO class is never written here, it follows from evidence.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,13 @@ GERLACH_2022 = "share of users aged 65 and over, US Veterans Health Administrati
 Probability = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0)]
 Ratio = Annotated[float, Field(gt=0)]
+TspoClass = Literal["binder", "non_binder", "unknown"]
+ClassRatios = Mapping[TspoClass, Ratio]
+
+
+def told(default: Any, description: str, source: str, **bounds: Any) -> Any:
+    """A parameter: its default, what it is, where the number comes from, and its bounds."""
+    return Field(default, description=description, json_schema_extra={"source": source}, **bounds)
 
 
 class Frozen(BaseModel):
@@ -33,6 +40,8 @@ class Indication(Frozen):
     start_ratio: Ratio
     death_ratio: Ratio
     source: str
+    class_ratios: ClassRatios = Field(default_factory=dict)
+    """Channelling by indication: what a class's share of starts is multiplied by; one where it is not named."""
 
 
 class DrugProducts(Frozen):

@@ -31,7 +31,11 @@ class Arrays:
 
 @dataclass
 class People(Arrays):
-    """n persons. `indications` is n by the number of indications; the last two are days since enrolment."""
+    """n persons.
+
+    `indications` is n by the number of indications; `data_end` and `disenrolment` are days since enrolment, `delay`
+    days from onset to diagnosis.
+    """
 
     female: Bools
     birth_date: Ints
@@ -39,6 +43,7 @@ class People(Arrays):
     indications: Bools
     data_end: Ints
     disenrolment: Ints
+    delay: Ints
 
     def __len__(self) -> int:
         return len(self.female)
@@ -54,7 +59,7 @@ def calendar_day(date: dt.date) -> int:
     return (date - _EPOCH).days
 
 
-def draw_people(parameters: Parameters, count: int, rng: np.random.Generator) -> People:
+def draw_people(parameters: Parameters, count: int, rng: np.random.Generator, delay_rng: np.random.Generator) -> People:
     """`count` independent persons."""
     enrolment = _enrolment_dates(parameters, count, rng)
     prevalence = np.array([indication.prevalence for indication in parameters.indications])
@@ -65,6 +70,7 @@ def draw_people(parameters: Parameters, count: int, rng: np.random.Generator) ->
         indications=rng.random((count, len(prevalence))) < prevalence,
         data_end=calendar_day(parameters.data_end) - enrolment,
         disenrolment=_disenrolment_days(parameters, count, rng),
+        delay=_delays(parameters, count, delay_rng),
     )
 
 
@@ -86,3 +92,11 @@ def _disenrolment_days(parameters: Parameters, count: int, rng: np.random.Genera
     scale = YEAR_DAYS / max(parameters.disenrolment_per_year, 1e-9)
     days: Ints = np.minimum(rng.exponential(scale, count), 73_000).astype(np.int64) + 1
     return days
+
+
+def _delays(parameters: Parameters, count: int, rng: np.random.Generator) -> Ints:
+    mean, sd = parameters.diagnosis_delay_days, parameters.diagnosis_delay_sd_days
+    if sd == 0:
+        return np.full(count, mean, dtype=np.int64)
+    days: Ints = np.rint(rng.gamma((mean / sd) ** 2, sd**2 / mean, count)).astype(np.int64)
+    return np.maximum(days, 1)

@@ -1,7 +1,8 @@
 """The CDM's rows: persons, observation periods, deaths, conditions, observations, drugs and the visits they come from.
 
-In: blocks of `Lives`. Out: one frame per CDM table, with the columns that are not null, ordered by person,
-day and concept. No dose is written anywhere: it follows from strength and quantity.
+In: blocks of `Lives`. Out: `Recorded`: one frame per CDM table, with the columns that are not null, ordered by
+person, day and concept, and what the records hide of the truth. No dose is written anywhere: it follows from
+strength and quantity.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,17 +13,55 @@ import numpy as np
 import polars as pl
 
 from cohort.synthetic import events
+from cohort.synthetic.course import NEVER
+from cohort.synthetic.dirt import NO_DAYS, Before, Dirtied, Holes, Stays, dirtied, draw_holes
 from cohort.synthetic.events import Dispensings, Events
-from cohort.synthetic.hazards import NEVER
+from cohort.synthetic.outcome import recorded_diagnosis_days
 from cohort.synthetic.parameters import Parameters
 from cohort.synthetic.people import Ints
+from cohort.synthetic.place import Place, dates
 from cohort.synthetic.process import Lives
 from cohort.synthetic.regimens import Regimen
-from cohort.synthetic.vocabulary import EHR, EHR_PRESCRIPTION, FEMALE, MALE, OUTPATIENT_VISIT, drug_forms
+from cohort.synthetic.vocabulary import (
+    EHR,
+    EHR_PRESCRIPTION,
+    FEMALE,
+    INPATIENT_VISIT,
+    MALE,
+    OUTPATIENT_VISIT,
+    drug_forms,
+)
 
 Records = TypeVar("Records", Events, Dispensings)
 
 _DAYS_OF_A_LIFE = 100_000  # person x this + day is one number that sorts by person and day
+
+
+@dataclass(frozen=True)
+class RecordStreams:
+    """One random generator for each purpose of recording."""
+
+    records: np.random.Generator
+    outcome: np.random.Generator
+    dirt: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A block's rows by table name, and what a ledger needs beside them.
+
+    `recorded` is each person's day of diagnosis as the records have it; `dirty_ids` are the drug_exposure_ids of
+    the records that `before` describes, in its order, 0 where a hole swallowed the record.
+    """
+
+    tables: dict[str, pl.DataFrame]
+    place: Place
+    last: Ints
+    recorded: Ints
+    holes: Holes
+    before: Before
+    dirty_ids: Ints
+    dirty_person: Ints
 
 
 class Recorder:
@@ -33,24 +72,68 @@ class Recorder:
         self._forms = drug_forms(parameters)
         self._next_id: dict[str, int] = {}
 
-    def tables(self, lives: Lives, rng: np.random.Generator) -> dict[str, pl.DataFrame]:
-        """The block's rows by table name."""
-        p, last = self._parameters, events.last_days(lives)
-        dementia, dementia_drugs = events.dementia(lives, last, p, self._forms, rng)
+    def record(self, lives: Lives, streams: RecordStreams) -> Recorded:
+        """The block's rows."""
+        p, last, rng = self._parameters, events.last_days(lives), streams.records
+        recorded = recorded_diagnosis_days(lives, last, p, streams.outcome)
+        holes = draw_holes(last, p, streams.dirt)
+        fills = self._fills(lives, last, streams.dirt)
+        conditions, drugs = self._conditions_and_drugs(lives, last, recorded, fills.fills, rng)
+        conditions, drugs = _outside(holes, conditions), _outside(holes, drugs)
+        observations = _outside(holes, events.histories(recorded, last, p, rng))
+        place = Place(self._ids("person", len(last)), lives.people.enrolment_date)
+        contacts = self._contacts(conditions, observations, drugs, place)
+        contacts["visit_occurrence"] = self._with_stays(contacts["visit_occurrence"], fills.stays, holes, place)
+        tables = {
+            "person": _persons(lives, place),
+            "observation_period": self._observation_periods(last, holes, place),
+            "death": _deaths(lives, place),
+            **contacts,
+        }
+        ids, person = _dirty(drugs, contacts["drug_exposure"]["drug_exposure_id"], len(fills.before.kind))
+        return Recorded(tables, place, last, recorded, holes, fills.before, ids, person)
+
+    def _conditions_and_drugs(
+        self, lives: Lives, last: Ints, recorded: Ints, fills: Dispensings, rng: np.random.Generator
+    ) -> tuple[Events, Dispensings]:
+        p = self._parameters
+        dementia, dementia_drugs = events.dementia(recorded, last, p, self._forms, rng)
         background, background_drugs = events.background(last, p, self._forms, rng)
         conditions = events.joined([events.indications(lives, last, p, rng), dementia, background])
-        drugs = events.joined([events.fills(lives, last, self._regimens), dementia_drugs, background_drugs])
-        observations = events.histories(lives, last, p, rng)
-        place = _Place(self._ids("person", len(last)), lives.people.enrolment_date)
-        return {
-            "person": _persons(lives, place),
-            "observation_period": _observation_periods(last, place),
-            "death": _deaths(lives, place),
-            **self._contacts(_sorted(conditions), _sorted(observations), _sorted(drugs), place),
-        }
+        return conditions, events.joined([fills, dementia_drugs, background_drugs])
+
+    def _fills(self, lives: Lives, last: Ints, rng: np.random.Generator) -> Dirtied:
+        clean, is_refill = events.fills(lives, last, self._regimens)
+        dead = np.flatnonzero(lives.course.death == last)
+        return dirtied(clean, is_refill, last, dead, self._parameters, rng)
+
+    def _observation_periods(self, last: Ints, holes: Holes, place: Place) -> pl.DataFrame:
+        everybody, holed = np.arange(len(last)), np.flatnonzero(holes.first < NEVER)
+        person = np.concatenate([everybody, holed])
+        start = np.concatenate([np.zeros_like(last), holes.last[holed] + 1])
+        end = np.concatenate([np.where(holes.first < NEVER, holes.first - 1, last), last[holed]])
+        order = np.argsort(person, kind="stable")
+        return pl.DataFrame(
+            {
+                "observation_period_id": self._ids("observation_period", len(person)),
+                "person_id": place.person_id[person[order]],
+                "observation_period_start_date": place.date(person[order], start[order]),
+                "observation_period_end_date": place.date(person[order], end[order]),
+                "period_type_concept_id": np.full(len(person), EHR),
+            }
+        )
+
+    def _with_stays(self, visits: pl.DataFrame, stays: Stays, holes: Holes, place: Place) -> pl.DataFrame:
+        is_seen = holes.spare(stays.person, stays.day) & holes.spare(stays.person, stays.day + stays.nights)
+        seen = stays.taken(np.flatnonzero(is_seen))
+        if not len(seen.day):
+            return visits
+        concept = np.full(len(seen.day), INPATIENT_VISIT)
+        events_ = Events(seen.person, seen.day, concept)
+        return visits.vstack(_visits(events_, self._ids("visit_occurrence", len(concept)), place, seen.nights))
 
     def _contacts(
-        self, conditions: Events, observations: Events, drugs: Dispensings, place: "_Place"
+        self, conditions: Events, observations: Events, drugs: Dispensings, place: Place
     ) -> dict[str, pl.DataFrame]:
         keys = np.sort(np.concatenate([_key(conditions), _key(observations), _key(drugs)[drugs.at_visit]]))
         keys = keys[np.diff(keys, prepend=-1) > 0]
@@ -74,24 +157,7 @@ class Recorder:
         return np.arange(first, first + count, dtype=np.int64)
 
 
-def dates(days_since_1970: Ints) -> pl.Series:
-    """A date column; `NEVER` and beyond become null."""
-    series = pl.Series(days_since_1970)
-    return series.set(series >= NEVER, None).cast(pl.Int32).cast(pl.Date)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """What turns a person's index into an id, and a day since enrolment into a date."""
-
-    person_id: Ints
-    enrolment_date: Ints
-
-    def date(self, person: Ints, day: Ints) -> pl.Series:
-        return dates(self.enrolment_date[person] + day)
-
-
-def _persons(lives: Lives, place: _Place) -> pl.DataFrame:
+def _persons(lives: Lives, place: Place) -> pl.DataFrame:
     birth, nothing = dates(lives.people.birth_date), np.zeros_like(place.person_id)
     return pl.DataFrame(
         {
@@ -106,19 +172,7 @@ def _persons(lives: Lives, place: _Place) -> pl.DataFrame:
     )
 
 
-def _observation_periods(last: Ints, place: _Place) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "observation_period_id": place.person_id,
-            "person_id": place.person_id,
-            "observation_period_start_date": dates(place.enrolment_date),
-            "observation_period_end_date": dates(place.enrolment_date + last),
-            "period_type_concept_id": np.full(len(last), EHR),
-        }
-    )
-
-
-def _deaths(lives: Lives, place: _Place) -> pl.DataFrame:
+def _deaths(lives: Lives, place: Place) -> pl.DataFrame:
     dead = np.flatnonzero(lives.course.death < NEVER)
     return pl.DataFrame(
         {
@@ -129,21 +183,20 @@ def _deaths(lives: Lives, place: _Place) -> pl.DataFrame:
     )
 
 
-def _visits(visits: Events, visit_id: Ints, place: _Place) -> pl.DataFrame:
-    date = place.date(visits.person, visits.day)
+def _visits(visits: Events, visit_id: Ints, place: Place, nights: Ints | int = 0) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "visit_occurrence_id": visit_id,
             "person_id": place.person_id[visits.person],
             "visit_concept_id": visits.concept,
-            "visit_start_date": date,
-            "visit_end_date": date,
+            "visit_start_date": place.date(visits.person, visits.day),
+            "visit_end_date": place.date(visits.person, visits.day + nights),
             "visit_type_concept_id": np.full(len(visit_id), EHR),
         }
     )
 
 
-def _conditions(conditions: Events, id_and_visit: Mapping[str, Any], place: _Place) -> pl.DataFrame:
+def _conditions(conditions: Events, id_and_visit: Mapping[str, Any], place: Place) -> pl.DataFrame:
     return pl.DataFrame(
         {
             **id_and_visit,
@@ -155,7 +208,7 @@ def _conditions(conditions: Events, id_and_visit: Mapping[str, Any], place: _Pla
     )
 
 
-def _observations(observations: Events, id_and_visit: Mapping[str, Any], place: _Place) -> pl.DataFrame:
+def _observations(observations: Events, id_and_visit: Mapping[str, Any], place: Place) -> pl.DataFrame:
     return pl.DataFrame(
         {
             **id_and_visit,
@@ -167,8 +220,9 @@ def _observations(observations: Events, id_and_visit: Mapping[str, Any], place: 
     )
 
 
-def _drugs(drugs: Dispensings, id_and_visit: Mapping[str, Any], place: _Place) -> pl.DataFrame:
+def _drugs(drugs: Dispensings, id_and_visit: Mapping[str, Any], place: Place) -> pl.DataFrame:
     visit = pl.Series(id_and_visit["visit_occurrence_id"]).set(~pl.Series(drugs.at_visit), None)
+    days = pl.Series(drugs.days)
     return pl.DataFrame(
         {
             **id_and_visit,
@@ -176,10 +230,10 @@ def _drugs(drugs: Dispensings, id_and_visit: Mapping[str, Any], place: _Place) -
             "person_id": place.person_id[drugs.person],
             "drug_concept_id": drugs.concept,
             "drug_exposure_start_date": place.date(drugs.person, drugs.day),
-            "drug_exposure_end_date": place.date(drugs.person, drugs.day + drugs.days - 1),
+            "drug_exposure_end_date": place.date(drugs.person, drugs.day + drugs.end_after),
             "drug_type_concept_id": np.full(len(drugs.day), EHR_PRESCRIPTION),
-            "quantity": drugs.quantity,
-            "days_supply": drugs.days,
+            "quantity": pl.Series(drugs.quantity, nan_to_null=True),
+            "days_supply": days.set(days == NO_DAYS, None),
         }
     )
 
@@ -188,5 +242,15 @@ def _key(records: Events | Dispensings) -> Ints:
     return records.person * _DAYS_OF_A_LIFE + records.day
 
 
-def _sorted(records: Records) -> Records:
-    return records.taken(np.lexsort((records.concept, _key(records))))
+def _outside(holes: Holes, records: Records) -> Records:
+    """The records outside the holes, in order."""
+    order = np.lexsort((records.concept, _key(records)))
+    return records.taken(order[holes.spare(records.person, records.day)[order]])
+
+
+def _dirty(drugs: Dispensings, ids: pl.Series, count: int) -> tuple[Ints, Ints]:
+    """Of each dirtied record the id (0: not recorded) and the person's index (-1), by its number."""
+    of_record, person = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    rows = np.flatnonzero(drugs.dirt != events.CLEAN)
+    of_record[drugs.dirt[rows]], person[drugs.dirt[rows]] = ids.to_numpy()[rows], drugs.person[rows]
+    return of_record, person

@@ -5,7 +5,7 @@ Out: one `Regimen` per drug and dose aimed at; probabilities sum to one.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -47,6 +47,7 @@ class Regimen:
     product: Product
     ingredient_concept_id: int
     class_index: int
+    half_life: str
     units_per_day: float
     dme_per_day: float
     probability: float
@@ -69,6 +70,12 @@ def products(parameters: Parameters) -> tuple[Product, ...]:
     """Every product of the world, numbered in the order of the parameters."""
     sold = [(mix.drug, mix.form, mg) for mix in parameters.drug_products for mg in mix.strengths_mg]
     return tuple(Product(FIRST_LOCAL_CONCEPT + i, *row) for i, row in enumerate(sold))
+
+
+def sold_products(parameters: Parameters, menu: Sequence[Regimen]) -> list[Product]:
+    """The products of drugs that are taken."""
+    taken = {regimen.product.drug for regimen in menu}
+    return [product for product in products(parameters) if product.drug in taken]
 
 
 def regimens(parameters: Parameters, drugs: Mapping[str, Mapping[str, Any]]) -> tuple[Regimen, ...]:
@@ -128,6 +135,7 @@ def _regimen(sold: Iterable[Product], drug: Mapping[str, Any], aim_dme: float, p
         product=product,
         ingredient_concept_id=drug["concept_id"],
         class_index=CLASSES.index(drug["tspo_class"]),
+        half_life=drug["half_life_class"],
         units_per_day=units,
         dme_per_day=units * product.strength_mg / drug["mg_per_dme"],
         probability=probability,

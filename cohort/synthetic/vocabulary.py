@@ -17,12 +17,13 @@ from cohort import __version__
 from cohort.errors import UsageError, nearest
 from cohort.paths import config_folder
 from cohort.reference import concept_set_names, load_concept_set, load_drugs
+from cohort.synthetic.gaps import Gaps
 from cohort.synthetic.ingredients import Item
 from cohort.synthetic.parameters import Parameters
-from cohort.synthetic.regimens import FIRST_LOCAL_CONCEPT, Regimen, products
+from cohort.synthetic.regimens import FIRST_LOCAL_CONCEPT, Regimen, sold_products
 
 MALE, FEMALE = 8507, 8532
-OUTPATIENT_VISIT = 9202
+INPATIENT_VISIT, OUTPATIENT_VISIT = 9201, 9202
 EHR, EHR_PRESCRIPTION = 32817, 32838
 MILLIGRAM = 8576
 CDM_5_4 = 756265
@@ -41,6 +42,7 @@ _FIXED = (
     (MILLIGRAM, "milligram", "Unit", "UCUM", "Unit"),
     (CDM_5_4, "OMOP CDM Version 5.4.0", "Metadata", "CDM", "CDM"),
 )
+_INPATIENT = (INPATIENT_VISIT, "Inpatient Visit", "Visit", "Visit", "Visit")
 
 
 @cache
@@ -63,17 +65,19 @@ def drug_forms(parameters: Parameters) -> dict[Item, int]:
     return {item: _FIRST_LOCAL_FORM + number for number, item in enumerate(items)}
 
 
-def vocabulary_tables(parameters: Parameters, regimens: Sequence[Regimen]) -> dict[str, pl.DataFrame]:
+def vocabulary_tables(parameters: Parameters, regimens: Sequence[Regimen], gaps: Gaps) -> dict[str, pl.DataFrame]:
     """The vocabulary tables by name, with the columns of theirs that are not null."""
     ingredients = {r.product.drug: r.ingredient_concept_id for r in regimens}
-    sold = [product for product in products(parameters) if product.drug in ingredients]
+    sold = sold_products(parameters, regimens)
     forms = drug_forms(parameters)
-    parents = [(ingredients[product.drug], product.concept_id) for product in sold]
+    linked = [product for product in sold if product not in gaps.without_ingredient]
+    parents = [(ingredients[product.drug], product.concept_id) for product in linked]
     parents += [(concept_id(item.concept_set, item.concept_name), form) for item, form in forms.items()]
     local = [(product.concept_id, product.name, "Clinical Drug") for product in sold]
     local += [(form, _form_name(item), "Clinical Drug Form") for item, form in forms.items()]
-    concepts = _concepts(local)
-    strengths = [(p.concept_id, ingredients[p.drug], p.strength_mg, MILLIGRAM) for p in sold]
+    concepts = _concepts((*_FIXED, _INPATIENT) if parameters.hospital_gap_share else _FIXED, local)
+    strong = [product for product in sold if product not in gaps.without_strength]
+    strengths = [(p.concept_id, ingredients[p.drug], p.strength_mg, MILLIGRAM) for p in strong]
     strength_columns = ["drug_concept_id", "ingredient_concept_id", "amount_value", "amount_unit_concept_id"]
     return {
         "concept": concepts,
@@ -101,8 +105,8 @@ def cdm_source(scenario: str, persons: int, seed: int, data_end: dt.date) -> pl.
     )
 
 
-def _concepts(local: Iterable[tuple[int, str, str]]) -> pl.DataFrame:
-    known = [(i, name, domain, vocabulary, kind, str(i)) for i, name, domain, vocabulary, kind in _FIXED]
+def _concepts(fixed: Iterable[tuple[int, str, str, str, str]], local: Iterable[tuple[int, str, str]]) -> pl.DataFrame:
+    known = [(i, name, domain, vocabulary, kind, str(i)) for i, name, domain, vocabulary, kind in fixed]
     known += [
         (
             drug.concept_id,
