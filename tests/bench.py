@@ -1,7 +1,8 @@
 """`make bench`: what the study costs, as ratios measured in one run on one machine.
 
-Extraction against a bare scan of the columns that it reads; the estimator against lifelines on the same intervals;
-growth from ten thousand persons to a hundred thousand. Every figure is measured here; none is asserted.
+Extraction against a bare scan of the columns that it reads; growth from ten thousand persons to a hundred thousand; the
+estimator beside R, lifelines and others on the same intervals (`tests.bench_estimator`). Every figure is measured here;
+none is asserted.
 """
 
 import json
@@ -17,7 +18,6 @@ import numpy as np
 import polars as pl
 
 from cohort.analyses import PRIMARY
-from cohort.cross_check import lifelines_params, sample_of_persons
 from cohort.engine import TableRef
 from cohort.inputs import EXPOSURES
 from cohort.models import STRATA, columns_needed, prepare
@@ -27,11 +27,11 @@ from cohort.study import Prepared, RunSettings, build_table, prepare_run, steps_
 from cohort.survival.counting import risk_sets
 from cohort.survival.cox import fit_cox
 from cohort.synthetic import simulate
+from tests.bench_estimator import compare
 from tests.bench_ledger import in_own_process
 
 T = TypeVar("T")
 SIZES = (10_000, 30_000, 100_000)
-RIVAL_PERSONS = 1_000
 SCANS = (
     "select sum(person_id), sum(drug_concept_id), sum(quantity), max(drug_exposure_start_date) from drug_exposure",
     "select sum(person_id), sum(condition_concept_id), max(condition_start_date) from condition_occurrence",
@@ -70,7 +70,7 @@ def scan(cdm: Path) -> None:
             opened.connection.execute(query).fetchall()
 
 
-def measure(persons: int, folder: Path) -> tuple[Measured, pl.DataFrame]:
+def measure(persons: int, folder: Path) -> Measured:
     cdm = folder / f"{persons}.duckdb"
     _, simulate_s = timed(lambda: simulate(cdm, persons, 1))
     _, scan_s = timed(lambda: scan(cdm))
@@ -80,16 +80,7 @@ def measure(persons: int, folder: Path) -> tuple[Measured, pl.DataFrame]:
     frame = prepare(pl.read_parquet(built["person_time"].path, columns=columns_needed(protocol)), protocol)
     sets, risk_sets_s = timed(lambda: risk_sets(frame, [*EXPOSURES, *protocol.model.covariates], STRATA))
     _, fit_s = timed(lambda: fit_cox(sets))
-    return Measured(persons, frame.height, simulate_s, scan_s, tables_s, risk_sets_s, fit_s), frame
-
-
-def rival(frame: pl.DataFrame) -> dict[str, float]:
-    """The same intervals of a sample of persons: ours, and lifelines' time-varying fitter."""
-    sample = sample_of_persons(frame, RIVAL_PERSONS, seed=1)
-    ours, ours_s = timed(lambda: fit_cox(risk_sets(sample, EXPOSURES, STRATA)))
-    theirs, theirs_s = timed(lambda: lifelines_params(sample, ours.columns))
-    difference = float(np.abs(theirs - ours.params).max())
-    return {"intervals": sample.height, "ours_s": ours_s, "lifelines_s": theirs_s, "largest_difference": difference}
+    return Measured(persons, frame.height, simulate_s, scan_s, tables_s, risk_sets_s, fit_s)
 
 
 def print_ledger(ledger: dict[str, Any]) -> None:
@@ -105,9 +96,7 @@ def main() -> None:
     ledger = in_own_process()
     print_ledger(ledger)
     with tempfile.TemporaryDirectory() as folder:
-        measured = [measure(size, Path(folder)) for size in SIZES]
-    rows = [asdict(m) for m, _ in measured]
-    against = rival(measured[0][1])
+        rows = [asdict(measure(size, Path(folder))) for size in SIZES]
     growth = {
         part: float(np.polyfit(np.log(SIZES), np.log([row[part] for row in rows]), 1)[0])
         for part in ("simulate_s", "tables_s", "risk_sets_s", "fit_s")
@@ -115,19 +104,20 @@ def main() -> None:
     last = rows[-1]
     print(pl.DataFrame(rows).with_columns(pl.col(pl.Float64).round(2)))
     print(f"tables / bare scan at {last['persons']:,} persons: {last['tables_s'] / last['scan_s']:.1f} x")
-    print(f"lifelines / ours on {against['intervals']:,} intervals: {against['lifelines_s'] / against['ours_s']:.0f} x")
     print("growth exponents: " + ", ".join(f"{part} {value:.2f}" for part, value in growth.items()))
     print(f"peak memory: {peak_memory_mb():,.0f} MB")
+    with tempfile.TemporaryDirectory() as folder:
+        estimator = compare(Path(folder), Path("bench-growth"))
     record = {
         "ledger": ledger,
         "sizes": rows,
-        "lifelines": against,
+        "estimator": estimator,
         "growth": growth,
         "peak_memory_mb": peak_memory_mb(),
     }
     machine = {"machine": platform.machine(), "versions": versions()}
     Path("bench.json").write_text(json.dumps(record | machine, indent=1) + "\n")
-    print("Kept in bench.json")
+    print("Kept in bench.json, bench-growth.svg and bench-growth.png")
 
 
 if __name__ == "__main__":
