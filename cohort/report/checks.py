@@ -4,6 +4,7 @@ In: `diagnostics.csv`, and the balances of `run.json`. Out: checks with their ve
 on the primary analysis, or on the run as a whole, closes the gate: the page then gives no answer.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -103,11 +104,16 @@ def tally(found: Sequence[Check]) -> str:
 
 
 def _check(name: str, rows: Sequence[Diagnostic]) -> Check:
-    meanings = list(dict.fromkeys(row.meaning for row in rows))
-    shared = meanings[0] if len(meanings) == 1 else ""
-    findings = [_finding(row, "" if shared else row.meaning) for row in sorted(rows, key=_row_gravity)]
+    shared = _shared_meaning(rows)
+    findings = [_finding(row, "" if row.meaning == shared else row.meaning) for row in sorted(rows, key=_row_gravity)]
     verdict = min((finding.verdict for finding in findings), key=_gravity)
     return Check(name[:1].upper() + name[1:], verdict, shared, findings)
+
+
+def _shared_meaning(rows: Sequence[Diagnostic]) -> str:
+    """The meaning of more than half of the rows, said once; empty where there is none."""
+    ((meaning, uses),) = Counter(row.meaning for row in rows).most_common(1)
+    return meaning if uses > len(rows) / 2 else ""
 
 
 def _finding(row: Diagnostic, meaning: str) -> Finding:

@@ -13,7 +13,7 @@ from cohort.protocol import Protocol
 from cohort.report.classes import CLASSES, EXPOSURES, metric_of
 from cohort.report.effects import Effect, full_reason
 from cohort.report.methods_dose import EQUIVALENCES
-from cohort.report.numbers import ABSENT, EN_DASH, humanised, interval, ratio, years
+from cohort.report.numbers import ABSENT, EN_DASH, humanised, with_bounds, years
 from cohort.report.release import Release
 from cohort.report.tables import EffectGroup, effect_group, is_linear, known
 from cohort.results import BOUND, CONTRAST, OVERALL, Estimate
@@ -81,13 +81,15 @@ def _compared(
     if some is None:
         return Compared(name, changed, "", ["in categories only"] * len(COMPARED), ABSENT, groups)
     per = f"{some.term.removeprefix('per ')} {metric_of(some.metric).unit}"
-    return Compared(name, changed, per, [_ratio(row) for row in rows], known(rows[-1]) if rows[-1] else ABSENT, groups)
+    of_dose = known(rows[-1]) if rows[-1] else ABSENT
+    return Compared(name, changed, per, [ratio_or_reason(row) for row in rows], of_dose, groups)
 
 
-def _ratio(estimate: Estimate | None) -> str:
+def ratio_or_reason(estimate: Estimate | None) -> str:
+    """A hazard ratio with its interval, or the reason why there is none."""
     if Effect("", estimate).bounds is None or estimate is None:
         return full_reason(estimate)
-    return f"{ratio(estimate.hazard_ratio)} ({interval(estimate.ci_lower, estimate.ci_upper)})"
+    return with_bounds(estimate.hazard_ratio, estimate.ci_lower, estimate.ci_upper)
 
 
 def _groups(release: Release, analysis: str) -> dict[str, list[EffectGroup]]:

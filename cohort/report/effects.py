@@ -93,11 +93,17 @@ def ratio_scale(effects: Iterable[Effect], most_ticks: int = 9) -> RatioScale:
 
     One wide interval shall not make all the others too small to read.
     """
+    drawn = list(effects)
+    known = [effect.bounds for effect in drawn if effect.bounds]
+    values = [value for value, _, _ in known] + [effect.truth for effect in drawn if effect.truth]
+    return scale_of(values, [bound for _, *bounds in known for bound in bounds], most_ticks)
+
+
+def scale_of(values: Iterable[float], bounds: Iterable[float], most_ticks: int) -> RatioScale:
+    """The scale that holds such hazard ratios, and such bounds of intervals, as far as `ratio_scale` goes."""
     found = [math.log(_NARROWEST), -math.log(_NARROWEST)]
-    for effect in effects:
-        value, *bounds = effect.bounds or (1.0,)
-        found += [_logarithm(v, _WIDEST) for v in (value, effect.truth or 1.0)]
-        found += [_logarithm(bound, _WIDEST_FOR_BOUNDS) for bound in bounds]
+    found += [_logarithm(value, _WIDEST) for value in values]
+    found += [_logarithm(bound, _WIDEST_FOR_BOUNDS) for bound in bounds]
     lower, upper = math.exp(min(found) - 0.06), math.exp(max(found) + 0.06)
     inside = tuple(tick for tick in _TICKS if lower <= tick <= upper)
     return RatioScale(lower, upper, _thinned(inside, most_ticks))

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from cohort.report.classes import CURVES, Look
 from cohort.report.numbers import SUPPRESSED, percent, released_count, to_number
-from cohort.report.release import Row
+from cohort.report.release import Row, told
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 
 OUTCOMES: Mapping[str, str] = {"dementia": "Dementia", "death": "Death without dementia"}
@@ -68,7 +68,7 @@ def _rows(curves: Sequence[Row], group: str, outcome: str) -> list[Row]:
 
 
 def _value(row: Row, name: str) -> float:
-    value = to_number(row.get(name, "")) if row.get("status", "ok") == "ok" else None
+    value = told(row, name)
     return _GAP if value is None else value
 
 

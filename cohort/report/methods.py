@@ -4,11 +4,12 @@ In: a protocol. Out: titled paragraphs and rows. Nothing is said here that the p
 program does not always do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cohort.protocol import Protocol, leaf_fields
 from cohort.report.methods_dose import exposure, ledger, missing_dose, supply
+from cohort.report.methods_model import age, competing, dose_response, model, sets
 from cohort.report.numbers import humanised, listed, ordinal, years
 
 _TIERS: Mapping[str, str] = {
@@ -49,8 +50,10 @@ def paragraphs(protocol: Protocol) -> list[Paragraph]:
         Paragraph("Exposure", exposure(protocol)),
         Paragraph("Missing dose", missing_dose(protocol)),
         Paragraph("Affinity", _affinity(protocol)),
-        Paragraph("Model", _model(protocol)),
-        Paragraph("Competing death", _competing(protocol)),
+        Paragraph("Model", model(protocol)),
+        Paragraph("Dose-response", dose_response(protocol)),
+        Paragraph("Age", age(protocol)),
+        Paragraph("Competing death", competing(protocol)),
         Paragraph("Disclosure", _disclosure(protocol)),
     ]
 
@@ -71,7 +74,7 @@ def _population(protocol: Protocol) -> str:
     end = f", or {p.study_end}" if p.study_end else ""
     return (
         f"A person enters once, on the latest of {listed(first)}. A record of any of these on or before "
-        f"entry keeps a person out: {_sets(p.prevalent_sets)}. {washout} Follow-up ends with dementia, "
+        f"entry keeps a person out: {sets(p.prevalent_sets)}. {washout} Follow-up ends with dementia, "
         f"death, or the end of that observation period{end}, whichever comes first."
     )
 
@@ -91,31 +94,6 @@ def _affinity(protocol: Protocol) -> str:
     )
 
 
-def _model(protocol: Protocol) -> str:
-    m, s = protocol.model, protocol.strata
-    scale = (
-        "age in days as its time scale and entry taken into account"
-        if m.time_scale == "age"
-        else "time since entry as its time scale"
-    )
-    covariates = f" and adjusts for {_sets(m.covariates)} at entry" if m.covariates else ""
-    return (
-        f"One Cox model holds the doses of all classes, so each is adjusted for the others. It has {scale}, "
-        f"and {m.ties.capitalize()}'s treatment of ties; it is stratified by sex and by period of entry "
-        f"({s.period_years} years each){covariates}. Binder and non-binder are compared within that one fit: "
-        "their contrast is the one primary test, two-sided. Hazard ratios by age come from one model with a "
-        f"dose effect in each band of attained age. Intervals are at the {m.confidence_level * 100:g}% level."
-    )
-
-
-def _competing(protocol: Protocol) -> str:
-    return (
-        "Hazard ratios are cause-specific, and those of death stand beside those of dementia. Cumulative "
-        "incidence is the Aalen\N{EN DASH}Johansen estimate for a person alive and without dementia at "
-        f"{protocol.model.curve_start_age}, with death competing; it is descriptive and not adjusted."
-    )
-
-
 def _disclosure(protocol: Protocol) -> str:
     least = protocol.disclosure.min_cell_count
     if least <= 1:
@@ -124,10 +102,6 @@ def _disclosure(protocol: Protocol) -> str:
         f"Counts from 1 to {least - 1} are suppressed, together with everything from which they could be "
         "worked out. This page was made from the suppressed files alone."
     )
-
-
-def _sets(names: Sequence[str]) -> str:
-    return listed([name.replace("_", " ") for name in names])
 
 
 def field_table(protocol: Protocol) -> dict[str, list[FieldRow]]:

@@ -5,11 +5,13 @@ becomes a figure.
 """
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 
 SUPPRESSED = "suppressed"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 EN_DASH = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
 ABSENT = EN_DASH
 _HIDDEN = {"", "-", ABSENT, SUPPRESSED, "null", "NA", "nan", "NaN"}
 
@@ -71,6 +73,43 @@ def ratio(value: float | None) -> str:
 def interval(lower: float | None, upper: float | None) -> str:
     """Bounds of an interval, such as `1.02 to 1.23`."""
     return f"{ratio(lower)}{NO_BREAK}to{NO_BREAK}{ratio(upper)}"
+
+
+def with_bounds(value: float | None, lower: float | None, upper: float | None) -> str:
+    """A ratio with its interval, such as `1.12 (1.02 to 1.23)`."""
+    return f"{ratio(value)} ({interval(lower, upper)})"
+
+
+def rate(value: float | None) -> str:
+    """A rate to three significant digits, as released."""
+    return ABSENT if value is None else f"{value:,.{_decimals(value)}f}"
+
+
+def difference(values: Sequence[float | None], decimals: int | None = None) -> str:
+    """A difference with its interval, every number with its sign: `+1.57 (-0.41 to +3.55)`, with minus signs.
+
+    Args:
+        values: the difference, its lower and its upper bound; without one of these no interval is told.
+        decimals: none: as many as leave three significant digits of the largest number.
+    """
+    known = [value for value in values if value is not None]
+    if not values or values[0] is None:
+        return ABSENT
+    digits = _decimals(max(map(abs, known))) if decimals is None else decimals
+    first, *bounds = (_signed(value, digits) for value in known)
+    return f"{first} ({bounds[0]}{NO_BREAK}to{NO_BREAK}{bounds[1]})" if len(bounds) > 1 else first
+
+
+def _decimals(value: float) -> int:
+    """Decimals that leave three significant digits of a number; at most four."""
+    return min(max(2 - math.floor(math.log10(abs(value))), 0), 4) if value else 0
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{abs(value):,.{decimals}f}"
+    if not text.strip("0.,"):
+        return text
+    return f"{_MINUS if value < 0 else '+'}{text}"
 
 
 def p_value(value: float | None) -> str:

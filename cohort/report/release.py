@@ -17,11 +17,14 @@ from polars.exceptions import PolarsError
 from cohort.analyses import PRIMARY
 from cohort.errors import UsageError
 from cohort.report.numbers import to_number
-from cohort.results import CONTRAST, ESTIMATE_NUMBERS, ESTIMATE_SHARES, OVERALL, Diagnostic, Estimate
+from cohort.results import CONTRAST, ESTIMATE_NUMBERS, ESTIMATE_SHARES, HEADLINE_MODELS, OVERALL, Diagnostic, Estimate
 
 Row = Mapping[str, str]
 
-TABLES = ("attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs")
+TABLES = (
+    "attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "age", "dose_response",
+    "risks",
+)  # fmt: skip
 _NUMBERS_OF_A_DIAGNOSTIC = ("statistic", "df", "p_value", "value")
 
 
@@ -37,6 +40,9 @@ class Release:
     dose_coverage: Sequence[Row]
     supply: Sequence[Row]
     drugs: Sequence[Row]
+    age: Sequence[Row]
+    dose_response: Sequence[Row]
+    risks: Sequence[Row]
     run: Mapping[str, Any]
 
     def linear(
@@ -47,8 +53,9 @@ class Release:
         return next((row for row in rows if row.term.startswith("per ")), None)
 
     def rows(self, **wanted: object) -> list[Estimate]:
-        """Estimates whose fields equal the values given."""
-        return [e for e in self.estimates if all(getattr(e, name) == value for name, value in wanted.items())]
+        """Estimates whose fields equal the values given; of the main tables' models unless one is named."""
+        found = [e for e in self.estimates if all(getattr(e, name) == value for name, value in wanted.items())]
+        return [e for e in found if "model" in wanted or e.model in HEADLINE_MODELS]
 
     def lag_family(self, exposure: str) -> list[Estimate]:
         """The linear estimates of an exposure at every lag, all ages together, the shortest lag first."""
@@ -74,6 +81,11 @@ class Release:
         return [OVERALL, *(stratum for stratum in found if stratum != OVERALL)]
 
 
+def told(row: Row, name: str) -> float | None:
+    """The number of a cell; None where it is empty, or where the row's status is not `ok`: that must not be shown."""
+    return to_number(row.get(name, "")) if row.get("status", "ok") == "ok" else None
+
+
 def read_release(folder: Path) -> Release:
     """Read a release folder.
 
@@ -90,6 +102,9 @@ def read_release(folder: Path) -> Release:
         dose_coverage=tables["dose_coverage"],
         supply=tables["supply"],
         drugs=tables["drugs"],
+        age=tables["age"],
+        dose_response=tables["dose_response"],
+        risks=tables["risks"],
         run=_run(folder / "run.json"),
     )
 

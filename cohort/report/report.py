@@ -19,6 +19,7 @@ from cohort.report.comparison import COMPARED, bounds, other_analyses
 from cohort.report.composition import compositions
 from cohort.report.coverage import coverage_by_class, coverage_groups, supply_rows
 from cohort.report.effects import Effect
+from cohort.report.estimator import estimator_parts
 from cohort.report.figures import figures
 from cohort.report.flow import steps
 from cohort.report.incidence import incidence_table
@@ -94,7 +95,9 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         time_groups=tables.time_groups(release.person_time),
         not_shown=tables.not_shown(release),
         criteria=steps(release.attrition),
+        looks=list(EXPOSURES.values()),
         **_hazard_ratios(study),
+        **estimator_parts(release),
         **figures(study),
     )  # fmt: skip
 

@@ -11,9 +11,16 @@ from typing import Any
 from cohort.report.classes import EXPOSURES, exposure_of, look_of
 from cohort.report.composition import TSPO_CLASSES, was_dispensed
 from cohort.report.effects import Effect, full_reason
-from cohort.report.numbers import ABSENT, count, humanised, interval, p_value, ratio, share, to_number
+from cohort.report.numbers import ABSENT, count, humanised, p_value, ratio, share, to_number, with_bounds
 from cohort.report.release import Release, Row
-from cohort.results import OVERALL, Estimate
+from cohort.results import AGE_AT_ENTRY, CONTINUOUS_AGE, FINE_GRAY, OVERALL, Estimate
+
+_MODELS: Mapping[str, str] = {
+    FINE_GRAY: "subdistribution",
+    AGE_AT_ENTRY: "by age at entry",
+    CONTINUOUS_AGE: "by continuous age",
+}
+"""What is said of the models beside those of the main tables."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def effect_row(effect: Effect) -> EffectRow:
         count(e.persons_exposed),
         count(e.events_exposed),
         count(e.person_years),
-        "1 (reference)" if is_reference else f"{ratio(e.hazard_ratio)} ({interval(e.ci_lower, e.ci_upper)})",
+        "1 (reference)" if is_reference else with_bounds(e.hazard_ratio, e.ci_lower, e.ci_upper),
         p_value(e.p_value),
         ratio(e.mdrr),
         truth,
@@ -97,9 +104,15 @@ def not_shown(release: Release) -> list[NotShown]:
     ages: dict[tuple[str, str, str, str, str], list[str]] = {}
     for e in release.estimates:
         if e.status != "ok" or e.hazard_ratio is None:
-            key = (e.analysis, e.outcome, look_of(e.exposure).name, e.term, full_reason(e))
+            key = (e.analysis, _outcome(e), look_of(e.exposure).name, e.term, full_reason(e))
             ages.setdefault(key, []).append(age_label(e.age_stratum))
     return [NotShown(*key, ages=", ".join(found)) for key, found in ages.items()]
+
+
+def _outcome(estimate: Estimate) -> str:
+    """The outcome, and the model where it is not one of the main tables' models."""
+    model = _MODELS.get(estimate.model, "")
+    return f"{estimate.outcome}, {model}" if model else estimate.outcome
 
 
 def age_label(stratum: str) -> str:

@@ -1,0 +1,80 @@
+"""What was estimated, told from the protocol as it was run: the models, dose-response, age, and competing death.
+
+In: a protocol. Out: a few sentences each. The primary analysis fits all of these models.
+"""
+
+from collections.abc import Sequence
+
+from cohort.protocol import Protocol
+from cohort.report.classes import metric_of
+from cohort.report.numbers import EN_DASH, listed
+
+
+def model(protocol: Protocol) -> str:
+    """The Cox model of the primary test."""
+    m, s = protocol.model, protocol.strata
+    scale = (
+        "age in days as its time scale and entry taken into account"
+        if m.time_scale == "age"
+        else "time since entry as its time scale"
+    )
+    covariates = f" and adjusts for {sets(m.covariates)} at entry" if m.covariates else ""
+    return (
+        f"One Cox model holds the doses of all classes, so each is adjusted for the others. It has {scale}, "
+        f"and {m.ties.capitalize()}'s treatment of ties; it is stratified by sex and by period of entry "
+        f"({s.period_years} years each){covariates}. Binder and non-binder are compared within that one fit: "
+        "their contrast is the one primary test, two-sided. That hazards are proportional is tested by score tests; "
+        f"below p = {protocol.gates.proportional_hazards_p:g} they warn that a ratio is a mean over time. Intervals "
+        f"are at the {m.confidence_level * 100:g}% level."
+    )
+
+
+def dose_response(protocol: Protocol) -> str:
+    """The shape of the association."""
+    m, unit = protocol.model, metric_of(protocol.exposure.metric).unit
+    knots = (
+        f"at {_numbers(m.spline_knots)} {unit}"
+        if m.spline_knots
+        else f"at percentiles {_numbers(m.spline_percentiles)} of the doses of exposed person-time, to two digits"
+    )
+    reference = f"{m.spline_reference:g} {unit}" if m.spline_reference else "no dose"
+    return (
+        "Categories assume no shape; their trend is that through the median doses of the categories. Curves are "
+        f"restricted cubic splines of each class's dose, all classes in one Cox model, with knots {knots}; they are "
+        f"drawn against {reference} and up to the last knot. That they are straight is tested by likelihood ratio."
+    )
+
+
+def age(protocol: Protocol) -> str:
+    """Age as a modifier, on two scales."""
+    return (
+        "Hazard ratios by age come from one model with a dose effect in each band of attained age, from one with a "
+        "dose effect in each band of age at entry, and from one in which the log hazard ratio changes in a straight "
+        f"line with attained age. Bands begin at {_numbers(protocol.strata.age_bands)} years. That ratios are equal "
+        "over age is tested by likelihood ratio, for the contrast by Wald's test. Additive interaction: the rate "
+        "without a dose of a class times the hazard ratio less one is what a unit of dose adds, and RERI compares it "
+        "with the youngest band; bounds are by the delta method."
+    )
+
+
+def competing(protocol: Protocol) -> str:
+    """Death as a competing event."""
+    m = protocol.model
+    spans = f"Risks over {_numbers(m.risk_years)} years are counted from the ages {_numbers(m.risk_ages)}"
+    risks = f" {spans}, by current dose category, with the mean time lost to each outcome." if m.risk_ages else ""
+    return (
+        "Hazard ratios are cause-specific, and those of death stand beside those of dementia. Hazards of the "
+        "subdistribution are Fine and Gray's with delayed entry: who dies stays at risk with the chance to be still "
+        "under observation, and standard errors are of persons. Cumulative incidence is the "
+        f"Aalen{EN_DASH}Johansen estimate for a person alive and without dementia at {m.curve_start_age}, with "
+        f"death competing; it is descriptive and not adjusted.{risks}"
+    )
+
+
+def sets(names: Sequence[str]) -> str:
+    """Names of concept sets as words in a sentence."""
+    return listed([name.replace("_", " ") for name in names])
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return listed([f"{value:g}" for value in values])
