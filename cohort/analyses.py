@@ -7,7 +7,7 @@ name, and the bounds that say what the fills without a computed dose could chang
 from dataclasses import dataclass
 
 from cohort.protocol import Protocol
-from cohort.protocol_sections import MODEL_NAMES, ModelName
+from cohort.protocol_sections import HEADLINE, MODEL_NAMES, ModelName
 
 PRIMARY = "primary"
 MULTIPLE_IMPUTATION = "missing-dose-imputed"
@@ -34,7 +34,7 @@ def analyses(protocol: Protocol) -> list[Analysis]:
     """The primary analysis, the family of lags, the analyses asked for by name, and the bounds."""
     exposure = protocol.exposure
     lags = [
-        Analysis(lag_name(lag), protocol.alone(lag_days=lag))
+        Analysis(lag_name(lag), protocol.alone(lag_days=lag), HEADLINE)
         for lag in dict.fromkeys(exposure.lag_family_days)
         if lag != exposure.lag_days
     ]

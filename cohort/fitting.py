@@ -91,6 +91,31 @@ class Fitted:
         return self.fit.contrast(weights) if self.fit else None
 
 
+def columns_needed(protocol: Protocol) -> list[str]:
+    """The columns of person_time that the models read."""
+    doses = [f"dose_{e}" for e in EXPOSURES] + [f"category_{e}" for e in EXPOSURES]
+    fixed = ["person_id", "start_day", "stop_day", "event", "death", "age_stratum", "sex", "index_year"]
+    return [*fixed, *doses, *protocol.model.covariates]
+
+
+def prepare(person_time: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+    """Person-time ready for the models.
+
+    Returns:
+        The columns of `columns_needed`, and: `days` at risk; `entry_period`; `tspo_*`, the dose of each class in
+        units of `exposure.per`; on the follow-up scale `start_day` and `stop_day` count from entry.
+    """
+    frame = person_time.select(columns_needed(protocol)).with_columns(
+        (pl.col("stop_day") - pl.col("start_day")).alias("days"),
+        (pl.col("index_year") // protocol.strata.period_years * protocol.strata.period_years).alias("entry_period"),
+        *((pl.col(f"dose_{e}") / protocol.exposure.per).alias(e) for e in EXPOSURES),
+    )
+    if protocol.model.time_scale == "age":
+        return frame
+    entry = pl.col("start_day").min().over("person_id")
+    return frame.with_columns(pl.col("start_day") - entry, pl.col("stop_day") - entry)
+
+
 def study_counts(changes: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
     """The counts of each outcome, `dementia` and `death`, from the table `risk_change`.
 

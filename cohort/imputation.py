@@ -120,7 +120,7 @@ def pooled(result: ModelResult, level: float) -> ModelResult:
         rows.append(row)
         if fit and (row.outcome, row.age_stratum) == ("dementia", OVERALL):
             diagnostics.append(_information(row, fit))
-    return ModelResult(rows, diagnostics)
+    return replace(result, estimates=rows, diagnostics=diagnostics)
 
 
 def _draw(analysis: str) -> int | None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cohort.errors import UsageError, nearest
 from cohort.paths import config_folder
 from cohort.protocol_sections import (
-    MODEL_NAMES,
+    HEADLINE,
     Affinity,
     AnalysisSpec,
     Disclosure,
@@ -48,7 +48,7 @@ class Protocol(Section):
     gates: Gates = Field(default_factory=Gates, description="When a result is marked.")
     disclosure: Disclosure = Field(default_factory=Disclosure, description="What may leave the building.")
     analysis: tuple[AnalysisSpec, ...] = Field(
-        (AnalysisSpec.model_validate({"name": "ddd", "metric": "ddd", "models": MODEL_NAMES}),),
+        (AnalysisSpec.model_validate({"name": "ddd", "metric": "ddd", "models": HEADLINE}),),
         description="More analyses (`[[analysis]]`): each is the protocol with the fields beside its name changed.",
     )
 

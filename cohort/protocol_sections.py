@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cohort.affinity import CutPoints
 
@@ -216,7 +216,37 @@ class Model(Section):
     curve_start_age: int = Field(
         65, ge=0, le=110, description="Cumulative incidence is for a person alive and without dementia at this age."
     )
+    spline_percentiles: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = Field(
+        (5, 35, 65, 95),
+        min_length=3,
+        max_length=7,
+        description="Knots of dose-response curves: percentiles of the doses of exposed person-time (Harrell 2015).",
+    )
+    spline_knots: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(
+        None, description="Knots of all classes in dose units, in place of percentiles."
+    )
+    spline_reference: float = Field(0, ge=0, description="The dose whose hazard ratio is one in dose-response curves.")
+    risk_ages: tuple[Annotated[int, Field(ge=0, le=110)], ...] = Field(
+        (65, 75, 85), description="Ages from which absolute risks are counted, alive and without dementia."
+    )
+    risk_years: tuple[Annotated[int, Field(ge=1, le=40)], ...] = Field(
+        (5, 10), min_length=1, description="Years over which absolute risks are counted."
+    )
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
+
+    @field_validator("spline_percentiles", "spline_knots", "risk_ages", "risk_years")
+    @classmethod
+    def _grow(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if values is not None and any(b <= a for a, b in pairwise(values)):
+            raise ValueError(f"must grow; got {list(values)}")
+        return values
+
+    @field_validator("spline_knots")
+    @classmethod
+    def _three_knots_or_more(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if values is not None and len(values) < 3:
+            raise ValueError(f"a restricted cubic spline needs three knots or more; got {list(values)}")
+        return values
 
 
 class Gates(Section):
@@ -224,6 +254,12 @@ class Gates(Section):
 
     events_per_parameter: float = Field(
         10, ge=0, description="Fewer events per coefficient warn; fewer than half of it fail the gate."
+    )
+    proportional_hazards_p: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="A score test of proportional hazards with a smaller p warns: the ratio is a mean.",
     )
     known_dose_share: float = Field(
         0.95, ge=0, le=1, description="A smaller share of exposed time with known dose warns."
@@ -241,8 +277,20 @@ class Disclosure(Section):
     min_cell_count: int = Field(5, ge=0, description="Counts from 1 up to one less than this are suppressed.")
 
 
-ModelName = Literal["linear", "linear by age", "categories", "categories by age", "death"]
+ModelName = Literal[
+    "linear",
+    "linear by age",
+    "linear by age at entry",
+    "linear by continuous age",
+    "categories",
+    "categories by age",
+    "dose-response",
+    "death",
+    "subdistribution",
+]
 MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
+HEADLINE: tuple[ModelName, ...] = ("linear", "linear by age", "categories", "categories by age", "death")
+"""The models of the study's main tables; analyses beside the primary one fit these."""
 
 
 class AnalysisSpec(BaseModel):

@@ -11,12 +11,15 @@ from typing import Any
 
 import polars as pl
 
+from cohort.age_table import age_table
 from cohort.analyses import PRIMARY, analyses
 from cohort.counts import known_doses
+from cohort.cross_check import NAME as CROSS_CHECK
 from cohort.cross_check import cross_check
 from cohort.curves import incidence_curves
 from cohort.disclosure import suppress_attrition, suppress_counts, suppress_estimates, suppress_time_at_risk
 from cohort.dose_checks import dose_computed, dose_discarded, missing_dose_bounds, time_known, told
+from cohort.dose_response_table import dose_response_table
 from cohort.dose_tables import drugs_with_hidden_fills, release_coverage, release_supply
 from cohort.engine import TableRef
 from cohort.errors import ConservationError
@@ -26,6 +29,7 @@ from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classifie
 from cohort.models import columns_needed, prepare
 from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
+from cohort.risks import absolute_risks
 from cohort.run import peak_memory_mb, versions, write_json
 from cohort.study import Prepared, read_models
 
@@ -63,11 +67,11 @@ def write_release(
         The run's diagnostics; the run is marked when one of them failed.
     """
     protocol = prepared.settings.load_protocol()
-    threshold = protocol.disclosure.min_cell_count
     balances = check_conservation(tables["conservation"])
-    frame = prepare(pl.read_parquet(tables["person_time"].path, columns=columns_needed(protocol)), protocol)
+    person_time = pl.read_parquet(tables["person_time"].path, columns=columns_needed(protocol))
+    frame = prepare(person_time, protocol)
     result = pooled(read_models(models), protocol.model.confidence_level)
-    estimates = suppress_estimates(estimates_frame(result.estimates), threshold, _other_populations(protocol))
+    estimates = released_estimates(result, protocol)
     result.diagnostics = [
         *told(result.diagnostics, estimates),
         *_dose_checks(tables, frame, protocol),
@@ -76,12 +80,23 @@ def write_release(
         cross_check(frame, protocol),
     ]
     release = prepared.settings.folder.release
-    for name, table in _tables(protocol, tables, result, frame).items():
+    aged = frame if protocol.model.time_scale == "age" else prepare(person_time, protocol.changed(time_scale="age"))
+    released = _tables(protocol, tables, result, aged) | {
+        "age": age_table(estimates, result.diagnostics, result.additive),
+        "dose_response": dose_response_table(result.dose_points, estimates),
+    }
+    for name, table in released.items():
         _write(table, release / f"{name}.csv")
     _write(estimates, release / "estimates.csv")
     _write(estimates, release / "estimates.parquet")
     write_json(release / "run.json", _run_record(prepared, protocol, balances, result, record))
     return result.diagnostics
+
+
+def released_estimates(result: ModelResult, protocol: Protocol) -> pl.DataFrame:
+    """The table `estimates` as it may leave: what the models of a run give, after disclosure control."""
+    threshold = protocol.disclosure.min_cell_count
+    return suppress_estimates(estimates_frame(result.estimates), threshold, _other_populations(protocol))
 
 
 def _other_populations(protocol: Protocol) -> dict[str, str]:
@@ -116,6 +131,7 @@ def _tables(
         "attrition": suppress_attrition(_attrition(tables["attrition"]), threshold),
         "person_time": suppress_time_at_risk(_person_time(tables["time_at_risk"], protocol), threshold),
         "curves": incidence_curves(frame, protocol),
+        "risks": absolute_risks(frame, protocol),
         "diagnostics": diagnostics_frame(result.diagnostics),
         "dose_coverage": coverage,
         "supply": release_supply(loss, untold, threshold),
@@ -171,6 +187,7 @@ def _run_record(
         "warnings": survey.warnings,
         "versions": versions(),
         "seed": protocol.study.seed,
+        "cross_check_difference": next(d.value for d in result.diagnostics if d.diagnostic == CROSS_CHECK),
         "gate": "fail" if any(d.verdict == "fail" for d in result.diagnostics) else "pass",
         "conservation": [_shown_balance(b, threshold) for b in balances],
         **record,

@@ -4,8 +4,9 @@ A column is marked a count where it is declared; the disclosure rules work on th
 forgotten. Nothing here computes.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -61,6 +62,15 @@ OVERALL = "overall"
 CONTRAST = "binder_minus_non_binder"
 BOUND = "missing-dose-"
 """How the names of the analyses begin that put something in place of doses that could not be computed."""
+
+
+COX = "cox"
+DEATH = "cause-specific-death"
+FINE_GRAY = "fine-gray"
+AGE_AT_ENTRY = "cox-age-at-entry"
+CONTINUOUS_AGE = "cox-continuous-age"
+HEADLINE_MODELS = (COX, DEATH)
+"""The models whose rows are the study's main tables; the others say the same in another way, and are named for it."""
 
 
 @dataclass(frozen=True)
@@ -119,17 +129,69 @@ class Diagnostic:
     value: float | None = None
 
 
+@dataclass(frozen=True)
+class DosePoint:
+    """One row of `dose_response`: the hazard ratio of a dose against the reference, or why a class has no curve."""
+
+    analysis: str
+    exposure: str
+    metric: str
+    reference: float
+    dose: float | None = None
+    is_knot: bool = False
+    hazard_ratio: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    status: str = "ok"
+
+
+@dataclass(frozen=True)
+class AdditiveEffect:
+    """What a unit of dose adds to the rate of dementia in a band of attained age.
+
+    Attributes:
+        unexposed_rate: events per 1,000 person-years without a dose of the class.
+        excess_rate: what a unit of dose adds to it, with bounds.
+        reri: relative excess risk due to interaction with the band, against the youngest one, with bounds.
+        status: `ok`, or `not estimable: <why>`.
+    """
+
+    analysis: str
+    exposure: str
+    age_stratum: str
+    unexposed_rate: float | None = None
+    excess_rate: float | None = None
+    excess_lower: float | None = None
+    excess_upper: float | None = None
+    reri: float | None = None
+    reri_lower: float | None = None
+    reri_upper: float | None = None
+    status: str = "ok"
+
+
 @dataclass
 class ModelResult:
-    """What one model gives: its estimates and its diagnostics."""
+    """What one model gives: rows for the tables that we publish."""
 
     estimates: list[Estimate] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    dose_points: list[DosePoint] = field(default_factory=list)
+    additive: list[AdditiveEffect] = field(default_factory=list)
+
+    @classmethod
+    def from_rows(cls, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Self:
+        """The result whose `asdict` these rows are."""
+        return cls(
+            [Estimate(**row) for row in rows["estimates"]],
+            [Diagnostic(**row) for row in rows["diagnostics"]],
+            [DosePoint(**row) for row in rows["dose_points"]],
+            [AdditiveEffect(**row) for row in rows["additive"]],
+        )
 
     def extend(self, other: "ModelResult") -> "ModelResult":
         """Add another model's rows to these."""
-        self.estimates += other.estimates
-        self.diagnostics += other.diagnostics
+        for rows in fields(self):
+            getattr(self, rows.name).extend(getattr(other, rows.name))
         return self
 
 

@@ -23,7 +23,7 @@ from cohort.fitting import study_counts
 from cohort.inputs import study_inputs, study_parameters
 from cohort.models import columns_needed, fit_model, prepare
 from cohort.protocol import Protocol, load_protocol
-from cohort.results import Diagnostic, Estimate, ModelResult
+from cohort.results import ModelResult
 from cohort.run import RunFolder, write_json
 from cohort.source import Resources, open_cdm
 
@@ -161,16 +161,16 @@ def read_models(paths: Sequence[str]) -> ModelResult:
     """The results of several models as one."""
     total = ModelResult()
     for path in paths:
-        stored = _stored(Path(path))
-        estimates = [Estimate(**row) for row in stored["estimates"]]
-        total.extend(ModelResult(estimates, [Diagnostic(**row) for row in stored["diagnostics"]]))
+        total.extend(ModelResult.from_rows(_stored(Path(path))))
     return total
 
 
 def code_hash() -> str:
     """A hash of the package's own source: results of other code are not reused."""
     package = Path(__file__).parent
-    sources = sorted([*package.glob("*.py"), *(package / "survival").glob("*.py")])
+    sources = sorted(
+        [*package.glob("*.py"), *(file for part in ("models", "survival") for file in (package / part).glob("*.py"))]
+    )
     return _digest(*(path.read_text(encoding="utf-8") for path in sources))
 
 

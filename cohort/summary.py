@@ -10,7 +10,7 @@ import polars as pl
 from cohort.analyses import PRIMARY
 from cohort.dose_tables import release_coverage
 from cohort.report.coverage import coverage_groups
-from cohort.results import CONTRAST, ESTIMATE_SHARES, OVERALL
+from cohort.results import CONTRAST, COX, ESTIMATE_SHARES, OVERALL
 
 NAMES = {
     "tspo_binder": "TSPO binder",
@@ -29,7 +29,7 @@ def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list
         truth: the truth of a synthetic CDM; adds the planted hazard ratio to each row.
     """
     linear = pl.read_parquet(release / "estimates.parquet").filter(
-        (pl.col("analysis") == PRIMARY) & (pl.col("outcome") == "dementia") & pl.col("term").str.starts_with("per ")
+        (pl.col("analysis") == PRIMARY) & (pl.col("model") == COX) & pl.col("term").str.starts_with("per ")
     )
     return [_headline(row, truth) for row in linear.iter_rows(named=True)]
 

@@ -85,17 +85,23 @@ def demo(out: str, persons: int, seed: int, threads: int, memory: str) -> None:
 
 @main.command()
 @click.argument("out", metavar="OUT.duckdb")
-@click.option("--persons", default=20_000, show_default=True, type=click.IntRange(1))
+@click.option("--persons", type=click.IntRange(1), help="Persons; none: as the scenario says, mostly 20,000.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
-@click.option("--scenario", default="primary", show_default=True, help="The world to simulate.")
+@click.option(
+    "--scenario", default="primary", show_default=True, help="The world to simulate; several, joined by +, add up."
+)
 @click.option("--overwrite", is_flag=True, help="Replace OUT.duckdb if it is there.")
-def simulate(out: str, persons: int, seed: int, scenario: str, overwrite: bool) -> None:
+@click.option("--ledger", is_flag=True, help="Write OUT.truth/ too: use as taken, and all that the records hide of it.")
+def simulate(out: str, persons: int | None, seed: int, scenario: str, overwrite: bool, ledger: bool) -> None:
     """Make a synthetic OMOP CDM v5.4 whose truth is known, with OUT.truth.json beside it.
 
     \b
     Example: tspo simulate cdm.duckdb --persons 20000 --seed 11
     """
-    truth = _simulate(Path(out), persons, seed, scenario, overwrite)
+    from cohort.synthetic import persons_of
+
+    persons = persons_of(scenario) if persons is None else persons
+    truth = _simulate(Path(out), persons, seed, scenario, overwrite, ledger)
     click.echo(f"{out}: {persons:,} persons; the truth is in {truth}")
 
 
@@ -241,11 +247,19 @@ def _read_truth(path: Path) -> dict[str, Any]:
     return truth
 
 
-def _simulate(out: Path, persons: int, seed: int, scenario: str, overwrite: bool) -> Path:
+def _simulate(out: Path, persons: int, seed: int, scenario: str, overwrite: bool, with_ledger: bool = False) -> Path:
     from cohort.synthetic import simulate as make
 
     with progress(f"Simulating {persons:,} persons") as move:
-        return make(out, persons, seed, scenario, progress=lambda share, what: move(what, share), overwrite=overwrite)
+        return make(
+            out,
+            persons,
+            seed,
+            scenario,
+            progress=lambda share, what: move(what, share),
+            overwrite=overwrite,
+            with_ledger=with_ledger,
+        )
 
 
 def _run_study(cdm: str, out: str, protocol: str | None, changes: Sequence[str], threads: int, memory: str) -> bool:

@@ -59,30 +59,18 @@ mark as (
     inner join unknown_from on unknown_from.person_id = cohort.person_id
     where unknown_from.day < cohort.exit_day
     union all
-    -- The day before a birthday: an event on the birthday itself still belongs to the younger band.
     select
         cohort.person_id,
-        greatest(
-            date_diff(
-                'day',
-                cohort.birth_date,
-                make_date(
-                    cast(extract(year from cohort.birth_date) as integer) + age_band.lower_age,
-                    cast(extract(month from cohort.birth_date) as integer),
-                    1
-                ) + (cast(extract(day from cohort.birth_date) as integer) - 1)
-            ) - 1,
-            cohort.entry_day
-        ) as day,
+        greatest(band_start.day, cohort.entry_day) as day,
         null as tspo_class,
         0 as slope,
         0 as moment,
         0 as use_slope,
         0 as use_moment,
         null as unknown_class,
-        age_band.lower_age
+        band_start.lower_age
     from cohort
-    cross join age_band
+    inner join band_start on band_start.person_id = cohort.person_id
 ),
 
 -- A change that nets to zero within a class is no change, so it cuts nothing.

@@ -35,6 +35,7 @@ counted as (
     select
         profile.sex,
         profile.entry_period,
+        profile.entry_age_stratum,
         profile.covariates,
         boundary.day - profile.origin_day as day,
         boundary.age_stratum,
@@ -56,6 +57,7 @@ select
     event_time.outcome,
     counted.sex,
     counted.entry_period,
+    counted.entry_age_stratum,
     counted.covariates,
     counted.age_stratum,
     counted.dose_tspo_binder,

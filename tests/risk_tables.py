@@ -13,7 +13,9 @@ def risk_change(prepared: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Changes of the risk sets of prepared person-time (on the time scale of the protocol already)."""
     has = [pl.when(pl.col(c) == 1).then(pl.lit(c)) for c in sorted(protocol.model.covariates)]
     covariates = pl.concat_str(has, separator=", ", ignore_nulls=True) if has else pl.lit("")
-    profile = prepared.select("person_id", "sex", "entry_period", covariates.alias("covariates")).unique("person_id")
+    described = ["person_id", "sex", "entry_period", pl.col("age_stratum").alias("entry_age_stratum")]
+    entered = prepared.sort("person_id", "start_day").unique("person_id", keep="first", maintain_order=True)
+    profile = entered.select(*described, covariates.alias("covariates"))
     connection = duckdb.connect(":memory:")
     try:
         create_inputs(connection, {"person_time": prepared, "profile": profile.with_columns(origin_day=pl.lit(0))})

@@ -27,7 +27,14 @@ STOCKPILE = (*FILL, "home_start", "accruing_days", "discarded_by_cap", "discarde
 SUPPLY = (*FILL, "start_day", "accruing_days", *PER_DAY)
 USE_PERIOD = ("person_id", "tspo_class", "first_day", "end_day")
 PATTERN = (
-    *("covariates", "age_stratum", "dose_tspo_binder", "dose_tspo_non_binder", "dose_tspo_unknown"),
+    *(
+        "entry_age_stratum",
+        "covariates",
+        "age_stratum",
+        "dose_tspo_binder",
+        "dose_tspo_non_binder",
+        "dose_tspo_unknown",
+    ),
     *("category_tspo_binder", "category_tspo_non_binder", "category_tspo_unknown"),
 )
 RISK_CHANGE = ("outcome", "sex", "entry_period", *PATTERN, "event_day", "change", "events")
@@ -85,8 +92,10 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
     assert _sorted(tables["use_period"], USE_PERIOD) == _sorted(periods, USE_PERIOD)
     assert _rows(tables["person_time"], columns) == _rows(expected, columns)
     period = Protocol().strata.period_years
+    first = {row["person_id"]: row for row in sorted(expected, key=lambda row: -row["start_day"])}
     followed_rows = [
         row
+        | {"entry_age_stratum": first[row["person_id"]]["age_stratum"]}
         | {"entry_period": row["index_year"] // period * period}
         | {"covariates": ", ".join(c for c in sorted(COVARIATES) if row[c])}
         for row in expected

@@ -71,7 +71,10 @@ def test_artifacts_hold_released_numbers_only(finished_run: Path) -> None:
 
 def test_the_folder_holds_what_the_contract_says(finished_run: Path) -> None:
     release = {path.name for path in (finished_run / "release").iterdir()}
-    tables = ("attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "estimates")
+    tables = (
+        *("attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "estimates"),
+        *("age", "dose_response", "risks"),
+    )
     assert release >= {"estimates.parquet", "report.html", "run.json", *(f"{table}.csv" for table in tables)}
     assert {f"{table}.parquet" for table in load_steps()} <= {p.name for p in (finished_run / "private").iterdir()}
     assert not list(finished_run.rglob("*.part*"))
@@ -99,6 +102,8 @@ def test_the_record_of_the_run_says_what_ran(finished_run: Path) -> None:
     assert {step["name"] for step in record["steps"] if step["analysis"] == PRIMARY} == set(load_steps())
     assert record["cdm"]["cdm_version"] == "5.4"
     assert str(finished_run.parent) not in json.dumps(record)
+    checks = pl.read_csv(finished_run / "release" / "diagnostics.csv").filter(diagnostic="cross-check with lifelines")
+    assert record["cross_check_difference"] == checks["value"].item() < 1e-6
 
 
 def test_every_estimate_asked_for_has_a_row(finished_run: Path) -> None:

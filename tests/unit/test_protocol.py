@@ -10,13 +10,14 @@ from cohort.errors import UsageError
 from cohort.inputs import study_inputs
 from cohort.paths import config_folder
 from cohort.protocol import Protocol, leaf_fields, load_protocol
-from cohort.protocol_sections import MODEL_NAMES, Metric
+from cohort.protocol_sections import HEADLINE, MODEL_NAMES, Metric
 
 
 def test_the_shipped_file_writes_out_every_default() -> None:
     assert load_protocol() == Protocol()
     text = (Path(__file__).parents[2] / "config" / "study.toml").read_text()
-    optional = {"study_start", "study_end", "window_days", "site_equivalents_mg", "site_equivalents_source"}
+    optional = {"study_start", "study_end", "window_days", "spline_knots"}
+    optional |= {"site_equivalents_mg", "site_equivalents_source"}
     assert [n for _, n, _ in leaf_fields() if n not in optional and f"\n{n} = " not in text] == []
 
 
@@ -90,11 +91,11 @@ def test_analyses_are_the_primary_the_lags_those_by_name_and_the_bounds() -> Non
     }
 
 
-def test_bounds_are_known_as_such_and_fit_the_linear_model_only() -> None:
+def test_the_primary_analysis_fits_all_models_others_the_main_ones_and_bounds_the_linear_one() -> None:
     for analysis in analyses(Protocol()):
         is_bound = analysis.name.startswith("missing-dose-")
         assert analysis.is_bound is is_bound
-        assert analysis.models == (("linear",) if is_bound else MODEL_NAMES)
+        assert analysis.models == (("linear",) if is_bound else MODEL_NAMES if analysis.name == "primary" else HEADLINE)
 
 
 def test_without_bounds_nothing_stands_in_for_missing_doses_but_the_protocol_s_choice() -> None:

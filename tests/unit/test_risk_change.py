@@ -12,7 +12,13 @@ from tests.oracle import risk_changes
 from tests.risk_tables import risk_change
 
 PROTOCOL = Protocol().changed(covariates=("insomnia", "depression"))
-PATTERN = ("covariates", "age_stratum", *(f"dose_{e}" for e in EXPOSURES), *(f"category_{e}" for e in EXPOSURES))
+PATTERN = (
+    "entry_age_stratum",
+    "covariates",
+    "age_stratum",
+    *(f"dose_{e}" for e in EXPOSURES),
+    *(f"category_{e}" for e in EXPOSURES),
+)
 STRATA = ("sex", "entry_period")
 SCHEMA = {f"dose_{e}": pl.Float64 for e in EXPOSURES}
 
@@ -42,7 +48,11 @@ def persons(draw: st.DrawFn) -> list[dict[str, Any]]:
 @given(persons())
 def test_changes_are_those_of_looking_at_every_event_day(rows: list[dict[str, Any]]) -> None:
     found = risk_change(pl.DataFrame(rows, schema_overrides=SCHEMA), PROTOCOL).to_dicts()
-    names = [row | {"covariates": ", ".join(c for c in sorted(PROTOCOL.model.covariates) if row[c])} for row in rows]
+    entered = {"entry_age_stratum": "65 to 74"}
+    names = [
+        row | entered | {"covariates": ", ".join(c for c in sorted(PROTOCOL.model.covariates) if row[c])}
+        for row in rows
+    ]
     assert _sorted(found) == _sorted(risk_changes(names, STRATA, PATTERN))
 
 

@@ -1,0 +1,59 @@
+"""The study's models: each takes the risk sets and the person-time of an analysis, and gives rows of results.
+
+In: person-time, counts of risk sets, and the protocol. Out: estimates, diagnostics, curves and interactions, before
+disclosure control. Person-time after a fill of unknown dose leaves the models of dose and is a category of its own in
+the others. What is asked for and cannot be estimated has a row that says why.
+"""
+
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from cohort.analyses import Analysis
+from cohort.counts import DoseOfClass
+from cohort.fitting import STRATA, Setting, columns_needed, prepare
+from cohort.models.age import by_age_at_entry, by_continuous_age
+from cohort.models.categories import categories, categories_by_age
+from cohort.models.dose_response import dose_response
+from cohort.models.linear import linear, linear_by_age
+from cohort.models.subdistribution import subdistribution
+from cohort.results import ModelResult
+from cohort.survival.pattern_counts import PatternCounts
+
+__all__ = ["MODELS", "STRATA", "columns_needed", "fit_model", "prepare"]
+
+MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
+    "linear": linear,
+    "linear by age": linear_by_age,
+    "linear by age at entry": by_age_at_entry,
+    "linear by continuous age": by_continuous_age,
+    "categories": categories,
+    "categories by age": categories_by_age,
+    "dose-response": dose_response,
+    "death": lambda setting: linear(setting, "death"),
+    "subdistribution": subdistribution,
+}
+"""The models of an analysis, by the name that `fit_model` takes."""
+
+
+def fit_model(
+    name: str,
+    counts: Mapping[str, PatternCounts],
+    frame: pl.DataFrame,
+    analysis: Analysis,
+    known_dose: Mapping[str, DoseOfClass] | None = None,
+) -> ModelResult:
+    """Fit one of `MODELS` to the risk sets of an analysis.
+
+    Args:
+        name: of the model.
+        counts: of each outcome, as `fitting.study_counts` has them.
+        frame: what `prepare` returns, for the numbers of persons behind each estimate.
+        analysis: the protocol, and its name.
+        known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
+            that is absent has no `known_dose_share`.
+
+    Returns:
+        An estimate for everything asked for; what cannot be estimated has a row that says why.
+    """
+    return MODELS[name](Setting(counts, frame, analysis, known_dose or {}))

@@ -1,0 +1,47 @@
+"""Rows of estimates: what all rows of a model share; and a row with its estimate, or the reason why it has none."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cohort.fitting import Setting
+from cohort.results import Estimate
+from cohort.survival.cox import Contrast
+from cohort.survival.inference import wald_interval
+
+
+def blank(setting: Setting, stratum: str, outcome: str = "dementia", model: str = "") -> Estimate:
+    """A row without exposure, term and numbers; the model is the Cox model of the outcome where none is named."""
+    protocol = setting.protocol
+    return Estimate(
+        analysis=setting.analysis.name,
+        model=model or ("cause-specific-death" if outcome == "death" else "cox"),
+        outcome=outcome,
+        time_scale=protocol.model.time_scale,
+        exposure="",
+        metric=protocol.exposure.metric,
+        term="",
+        reference="",
+        age_stratum=stratum,
+        lag_days=protocol.exposure.lag_days,
+    )
+
+
+def with_estimate(
+    row: Estimate, contrast: Contrast | None, reason: str, setting: Setting, mdrr: float | None = None
+) -> Estimate:
+    """The row with its estimate, or with the reason why there is none."""
+    if contrast is None or reason:
+        return replace(row, status=f"not estimable: {reason or 'the model has no such coefficient'}")
+    level = setting.protocol.model.confidence_level
+    lower, upper = wald_interval(contrast.estimate, contrast.standard_error, level)
+    return replace(
+        row,
+        hazard_ratio=float(np.exp(contrast.estimate)),
+        ci_lower=lower,
+        ci_upper=upper,
+        log_hr=contrast.estimate,
+        se_log_hr=contrast.standard_error,
+        p_value=contrast.p_value,
+        mdrr=mdrr,
+    )
