@@ -17,9 +17,11 @@ from cohort.survival.risk_sets import RiskSets, Rows, counts
 
 _TABLE = 8
 """A lookup table may be this many times as long as the intervals; beyond it places are searched for."""
+_NOTHING = pl.repeat(0, pl.len()).alias("_nothing")
+"""In place of the columns of a model that has none: all its rows are alike."""
 _BLOCK = 1 << 17
-"""Rows that are compared together."""
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+"""Rows that are worked on together."""
+_ODD = 0x9E3779B97F4A7C15
 """An odd number without pattern: 2^64 / golden ratio."""
 _DIGITS = 20
 """Binary digits of the places of a table: a million."""
@@ -66,7 +68,7 @@ def risk_sets(
     is_loud = np.isin(np.arange(len(names)), loud)
     index = np.flatnonzero(lo < hi)
     own = (np.cumsum(is_loud) - 1)[stratum[index]]
-    rows = intervals.select(list(dict.fromkeys(numbers))).filter(lo < hi)
+    rows = intervals.select(list(dict.fromkeys(numbers)) or _NOTHING).filter(lo < hi)
     pattern, example = distinct(rows, own)
     values = rows[example].cast(pl.Float64)
     frequency = None if frequencies is None else intervals.get_column(frequencies).to_numpy().astype(np.float64)
@@ -173,20 +175,30 @@ def first_alike(keys: npt.NDArray[np.uint64]) -> Ints:
     """(R,) the first row with the same key.
 
     Rows go to places of a table, by the leading digits of the key times an odd number; the first to come stays. Who
-    finds another key in its place goes on to the next table. A table is no larger than the processor's cache.
+    finds another key in its place goes on to the next table. A table is no larger than the processor's cache, and rows
+    go in blocks, so that hardly more memory is touched than the answer needs.
     """
     small = np.int32 if len(keys) < 2**31 else np.int64
-    first, left, scattered = np.empty(len(keys), np.int64), np.arange(len(keys), dtype=small), keys.copy()
+    first, left, odd = np.empty(len(keys), np.int64), np.arange(len(keys), dtype=small), _ODD
     while len(left):
         digits = min(len(left).bit_length() + 1, _DIGITS)
-        scattered *= _ODD
-        place = (scattered >> np.uint64(64 - digits)).astype(np.int32)
-        table = np.zeros(1 << digits, small)
-        table[place[::-1]] = left[::-1]
-        first[left] = table[place]
-        is_other = keys[table][place] != keys[left]
-        left, scattered = left[is_other], scattered[is_other]
+        blocks = [left[begin : begin + _BLOCK] for begin in range(0, len(left), _BLOCK)]
+        table, others = np.zeros(1 << digits, small), []
+        for rows in reversed(blocks):
+            table[_places(keys[rows], odd, digits)[::-1]] = rows[::-1]
+        owners = keys[table]
+        for rows in blocks:
+            place = _places(keys[rows], odd, digits)
+            first[rows] = table[place]
+            others.append(rows[owners[place] != keys[rows]])
+        left, odd = np.concatenate(others), odd * _ODD % 2**64
     return first
+
+
+def _places(keys: npt.NDArray[np.uint64], odd: int, digits: int) -> npt.NDArray[np.uint64]:
+    """The leading binary digits of keys times an odd number."""
+    places: npt.NDArray[np.uint64] = keys * np.uint64(odd) >> np.uint64(64 - digits)
+    return places
 
 
 def _differs(frame: pl.DataFrame, number: Ints, example: Ints) -> bool:
@@ -199,12 +211,12 @@ def _differs(frame: pl.DataFrame, number: Ints, example: Ints) -> bool:
 def not_later(times: npt.NDArray[Any], moments: npt.NDArray[Any]) -> Ints:
     """How many of ascending times are not later than each moment: by table where moments are whole, else by search."""
     if moments.dtype.kind in "iu":
-        days = moments.astype(np.int64)
-        least = int(days.min(initial=0))
-        span = int(days.max(initial=0)) - least + 1
-        if span <= _TABLE * len(days):
-            table: Ints = np.searchsorted(times, np.arange(least, least + span), side="right")
-            return table[days - least]
+        least = int(moments.min(initial=0))
+        span = int(moments.max(initial=0)) - least + 1
+        if span <= _TABLE * len(moments):
+            table = np.searchsorted(times, np.arange(least, least + span), side="right")
+            found: Ints = table[np.subtract(moments, least, dtype=np.int64)]
+            return found
     return np.searchsorted(times, moments, side="right")
 
 

@@ -25,6 +25,8 @@ Ties = Literal["efron", "breslow"]
 
 _KEPT = 1 << 23
 """Up to so many centred covariates (64 MB) are kept; beyond it they are centred anew, block by block."""
+_PIECE = 1 << 13
+"""Values of a thin matrix that are multiplied together."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,9 @@ class PartialLikelihood:
         sums, ties = self.sums(params), self.tied
         moments = self.moments(sums)
         log_hazard = self._observed @ params + self._observed_offset
-        relative = ties.weight @ (np.log(moments.z) + sums.log_scale[ties.at])
-        score = self._observed - moments.a @ sums.at_risk[:, 1:] + moments.b @ sums.tied[:, 1:]
+        relative = (ties.weight * (np.log(moments.z) + sums.log_scale[ties.at])).sum()
+        expected = _weighted_product(sums.at_risk[:, 1:], moments.a) - _weighted_product(sums.tied[:, 1:], moments.b)
+        score = self._observed - expected
         return Derivatives(float(log_hazard - relative), score, self.information(sums, moments))
 
     def moments(self, sums: RiskSums) -> Moments:
@@ -149,14 +152,15 @@ class PartialLikelihood:
         """(p, p) information, that of each event time multiplied by a (G,) factor."""
         by = np.ones(len(moments.a)) if factor is None else factor
         s1, e1 = sums.at_risk[:, 1:], sums.tied[:, 1:]
-        cross = s1.T @ ((by * moments.c1)[:, None] * e1)
-        products = s1.T @ ((by * moments.c0)[:, None] * s1) - cross - cross.T + e1.T @ ((by * moments.c2)[:, None] * e1)
+        cross = _weighted_product(s1, by * moments.c1, e1)
+        squared = _weighted_product(s1, by * moments.c0, s1) + _weighted_product(e1, by * moments.c2, e1)
+        products = squared - cross - cross.T
         squares = np.zeros_like(products)
         near, far = self._apart(sums, by * moments.a, by * moments.b)
         for part, _, events in self.sets.blocks():
             x = self.centred(part)
             persons = sums.hazard[part] * (self.collected(near[0], part) - events.T @ near[1]) + far[part]
-            squares += x.T @ (persons[:, None] * x)
+            squares += _weighted_product(x, persons, x)
         return squares - products
 
     def sums(self, params: Floats) -> RiskSums:
@@ -197,7 +201,8 @@ class PartialLikelihood:
 
     def linear(self, params: Floats) -> Floats:
         """(M,) x'b of each pattern, with x relative to the centre of its stratum."""
-        linear: Floats = self.sets.patterns @ params - (self.centre @ params)[self.sets.stratum_of]
+        linear = np.concatenate([self.sets.patterns[part] @ params for part in _pieces(self.sets.patterns)])
+        linear -= (self.centre @ params)[self.sets.stratum_of]
         return linear
 
     def centred(self, part: slice) -> Floats:
@@ -241,3 +246,19 @@ def _centre(sets: RiskSets) -> Floats:
     summed = np.add.reduceat(sets.observed[:, None] * sets.patterns, sets.pattern_starts, axis=0)
     centre: Floats = summed / total[:, None]
     return centre
+
+
+def _weighted_product(left: Floats, weights: Floats, right: Floats | None = None) -> Floats:
+    """left' diag(weights) right of tall matrices with few columns; without `right`, left' weights."""
+    if right is None:
+        return sum((weights[part] @ left[part] for part in _pieces(left)), np.zeros(left.shape[1]))
+    product = np.zeros((left.shape[1], right.shape[1]))
+    for part in _pieces(left):
+        product += left[part].T @ (weights[part, None] * right[part])
+    return product
+
+
+def _pieces(tall: Floats) -> list[slice]:
+    """Pieces that stay in a processor's cache, and that BLAS does alone: to wait for other threads would cost more."""
+    rows = max(_PIECE // max(tall.shape[1], 1), 1)
+    return [slice(first, first + rows) for first in range(0, max(len(tall), 1), rows)]

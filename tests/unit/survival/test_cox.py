@@ -344,3 +344,10 @@ def test_a_true_hazard_ratio_of_that_size_is_found_with_that_power(events: int, 
 @pytest.mark.parametrize(("events", "share"), [(0, 0.5), (100, 0.0), (100, 1.0)])
 def test_without_events_or_contrast_no_ratio_can_be_detected(events: int, share: float) -> None:
     assert math.isnan(minimum_detectable_hazard_ratio(events, share))
+
+
+def test_a_model_without_covariates_is_its_null() -> None:
+    frame = pl.DataFrame({"start": [0, 0, 1], "stop": [2, 3, 4], "event": [1, 0, 1]})
+    fit = fit_cox(risk_sets(frame, [], (), "start", "stop"))
+    assert (fit.columns, fit.n_events) == ((), 2)
+    assert fit.log_likelihood == fit.log_likelihood_null == pytest.approx(-math.log(3), rel=1e-14)

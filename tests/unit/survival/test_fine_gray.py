@@ -478,3 +478,4 @@ def test_persons_of_nearly_no_weight_hardly_count() -> None:
     )
     assert mixed.params == pytest.approx(faint.params, rel=1e-9)
     assert fine_gray_covariance(mixed) == pytest.approx(fine_gray_covariance(faint), rel=1e-8)
+    assert score_residuals(mixed, "known")[1::2] == pytest.approx(np.zeros((40, 2)), abs=1e-250)

@@ -467,6 +467,7 @@ def test_columns_of_censoring_strata_are_no_covariates() -> None:
     frame = competing().with_columns(finer=2 * pl.col("g") + pl.col("id") // 2 % 2)
     model = FineGrayModel().fit(frame, id_col="id", strata="finer", censoring_strata="g")
     assert model.params_["covariate"].to_list() == ["x"]
+    assert model.not_estimable_ == {}
     fit = fit_fine_gray(*(frame, ["x"], ["finer"], "start", "stop", "event", "competing", "id"), censoring_strata=["g"])
     assert model.params_["coef"].to_list() == fit.params.tolist()
 
