@@ -202,6 +202,56 @@ def report(folder: str, truth: str | None) -> None:
 
 
 @main.command()
+@click.option("--replicates", required=True, type=click.IntRange(1), help="Simulated worlds of each scenario.")
+@click.option(
+    "--scenario", "scenarios", multiple=True, metavar="NAME", help="A world to simulate; may be repeated.  [primary]"
+)
+@click.option("--persons", type=click.IntRange(1), help="Persons of each; none: as the scenario says, mostly 20,000.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the first replicate.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256), help="Processes at a time.")
+@click.option("--out", default="validation", show_default=True, metavar="DIR", help="Replicates, table and figures.")
+@click.option("--guide", metavar="DIR", help="A folder that gets the page as README.md, and the figures.")
+@_protocol
+@_changes
+def validate(
+    replicates: int,
+    scenarios: Sequence[str],
+    persons: int | None,
+    seed: int,
+    workers: int,
+    out: str,
+    guide: str | None,
+    protocol: str | None,
+    changes: Sequence[str],
+) -> None:
+    """Simulate worlds whose truth is known, study each, and say how well the truth is found again.
+
+    Replicates that are in DIR already are kept. Exit code 3: a correctly specified analysis misses its truth, or a
+    replicate could not be made.
+
+    \b
+    Example: tspo validate --replicates 200 --scenario primary --out validation
+    """
+    from cohort.validation.guide import headline, misses
+    from cohort.validation.outcome import command_of, conclude
+    from cohort.validation.runner import design_of
+    from cohort.validation.verdict import FAILS, OPEN
+
+    names = tuple(scenarios) or ("primary",)
+    design = design_of(names, replicates, persons, seed, protocol, tuple(changes))
+    _make_replicates(design, Path(out), workers)
+    shown = Path(guide) if guide else None
+    outcome = conclude(design, Path(out), command_of(design, names, shown), shown)
+    print_rows("The primary analysis, at all ages", headline(outcome.table))
+    for line in misses(outcome.table, FAILS, OPEN):
+        click.echo(line, err=True)
+    for (scenario, number), why in outcome.failures.items():
+        click.echo(f"could not be made: {scenario}, seed {number}: {why}", err=True)
+    click.echo(f"\nAll of it: {Path(out) / 'validation.md'}")
+    sys.exit(_GATE_FAILED if outcome.gate_failed else 0)
+
+
+@main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_protocol
 def expect(files: Sequence[str], protocol: str | None) -> None:
@@ -222,6 +272,19 @@ def expect(files: Sequence[str], protocol: str | None) -> None:
     held = [print_findings(f"{one.path.name}: {one.file.title}", check(one)) for one in read]
     if not all(held):
         sys.exit(_GATE_FAILED)
+
+
+def _make_replicates(design: Any, out: Path, workers: int) -> None:
+    from cohort.validation.outcome import REPLICATES
+    from cohort.validation.runner import run_replicates
+
+    with progress("Replicates") as move:
+        run_replicates(
+            design,
+            out / REPLICATES,
+            workers,
+            lambda done, total: move(f"{done:,} of {total:,} replicates", done / total),
+        )
 
 
 def _known_truth(cdm: Path, persons: int, seed: int) -> dict[str, Any]:

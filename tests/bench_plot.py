@@ -9,10 +9,12 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 COLOURS = {"ours, from intervals": "#0b5fa5", "ours, after aggregation": "#4fa3dc"}
 GREY = "#6b6b6b"
+SHORT = {"adelie grpnet": "adelie"}
 LEAST_RATIO = 1.5
 """Between the seconds at which two names stand."""
 
@@ -67,16 +69,18 @@ def label_ends(axes: Axes, lines: Mapping[str, Sequence[Point]]) -> None:
     """Each name beside the end of its line; pushed up where another name is in its way."""
     levels: dict[int, float] = {}
     ends = {name: points[-1] for name, points in lines.items()}
+    last = max(end.intervals for end in ends.values())
     for name, end in sorted(ends.items(), key=lambda item: item[1].seconds):
         level = max(end.seconds, levels.get(end.intervals, 0.0) * LEAST_RATIO)
         levels[end.intervals] = level
         axes.annotate(
-            name + ("\nextrapolated" if end.is_extrapolated else ""),
+            SHORT.get(name, name) + ("\nextrapolated" if end.is_extrapolated else ""),
             (end.intervals, level),
-            xytext=(9, 0),
+            xytext=(9, 0) if end.intervals == last else (6, 5),
             textcoords="offset points",
             va="center",
             color=COLOURS.get(name, "#333333"),
             fontweight="bold" if name in COLOURS else "normal",
             annotation_clip=False,
+            path_effects=[withStroke(linewidth=3, foreground="white")],
         )

@@ -251,13 +251,15 @@ def test_the_prodromal_and_the_supplied_leave_more_often() -> None:
     assert 0.18 < prodromal < 0.23  # some of the prodromal have a supply
 
 
-def test_leaving_moves_nobody_when_the_hazard_is_that_of_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Hazards, "leaving_ratio", lambda *_: np.ones(4))
-    plain = np.array([1, 30, 31, 1_000])
-    leaving = Leaving(plain, changed(Parameters(), {"supply_leaving_ratio": 2}))
+@pytest.mark.parametrize(("ratio", "days"), [(1.0, [1, 30, 31, 1_000]), (2.0, [1, 15, 16, 500])])
+def test_a_constant_ratio_runs_that_much_faster_towards_the_day(
+    monkeypatch: pytest.MonkeyPatch, ratio: float, days: list[int]
+) -> None:
+    monkeypatch.setattr(Hazards, "leaving_ratio", lambda *_: np.full(4, ratio))
+    leaving = Leaving(np.array([1, 30, 31, 1_000]), changed(Parameters(), {"supply_leaving_ratio": 2}))
     for first_day in range(0, 1_200, 30):
         leaving.move_on(Hazards(one_person(), Parameters()), Course.healthy(4), first_day, 30)
-    assert leaving.day.tolist() == plain.tolist()
+    assert leaving.day.tolist() == days
 
 
 # The delay
