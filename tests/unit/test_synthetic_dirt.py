@@ -166,6 +166,7 @@ def test_ids_stay_whole_where_records_are_added(dirty: World) -> None:
 def test_a_hole_parts_observation_in_two_and_swallows_all_records(clean: World, holed: World) -> None:
     holes, periods = holed.truth_of("hole"), holed.sql("from observation_period order by observation_period_id")
     assert periods["observation_period_id"].to_list() == list(range(1, PERSONS + holes.height + 1))
+    assert (periods["observation_period_start_date"] <= periods["observation_period_end_date"]).all()
     days = (holes["last_date"] - holes["first_date"]).dt.total_days() + 1
     assert (days.min(), days.max()) == (30, 400)
     observed = (clean.ledger["last_date"] - clean.ledger["enrolment_date"]).dt.total_days()

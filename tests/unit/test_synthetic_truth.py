@@ -136,8 +136,8 @@ def test_scenarios_add_up() -> None:
 
 
 def test_a_scenario_may_have_a_size_of_its_own() -> None:
-    sizes = [persons_of(name) for name in ("primary", "small", "scale", "small+dirty")]
-    assert sizes == [20_000, 400, 1_000_000, 400]
+    sizes = [persons_of(name) for name in ("primary", "small", "scale", "small+dirty", "small+scale")]
+    assert sizes == [20_000, 400, 1_000_000, 400, 1_000_000]
 
 
 def test_the_command_writes_a_scenario_of_its_own_size_with_its_ledger(tmp_path: Path) -> None:
@@ -288,7 +288,10 @@ def test_the_ledger_has_every_persons_days(world: World) -> None:
 
 
 def test_the_ledgers_episodes_are_the_fills_where_nothing_is_dirty(world: World) -> None:
-    taken = world.truth_of("episode").with_columns(fill=pl.int_ranges(0, "fills")).explode("fill")
+    episodes = world.truth_of("episode")
+    lasting = pl.duration(days=pl.col("fill_days") * pl.col("fills") - 1)
+    assert episodes.select((pl.col("end_date") == pl.col("start_date") + lasting).all()).item()
+    taken = episodes.with_columns(fill=pl.int_ranges(0, "fills")).explode("fill")
     planned = taken.select(
         "person_id",
         "drug_concept_id",
