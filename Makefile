@@ -1,10 +1,11 @@
 # demo: set up and run the main job    test: set up and pass the tests    check: lint, types, architecture, docs
 # bench: speed and memory as ratios    proof: longer proofs, minutes each  docs, lock: make generated files again
+# validate: 200 replicates of two known worlds, and the guide in tests/validation; about forty minutes
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench proof docs lock clean
+.PHONY: demo test check bench proof validate docs lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/tspo demo
@@ -24,6 +25,10 @@ bench: $(VENV)/.ready
 
 proof: $(VENV)/.ready
 	TSPO_EXAMPLES=2000 $(BIN)/python -m pytest tests/test_generative.py
+
+validate: $(VENV)/.ready
+	$(BIN)/tspo validate --replicates 200 --scenario null-prodrome --scenario primary --persons 20000 \
+	  --guide tests/validation
 
 docs: $(VENV)/.ready
 	$(BIN)/python -m tests.docs

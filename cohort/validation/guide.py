@@ -15,7 +15,15 @@ from cohort.report.classes import look_of
 from cohort.results import OVERALL
 from cohort.synthetic.scenarios import SCENARIOS
 from cohort.validation.performance import GROUP
-from cohort.validation.verdict import ACCEPTED_BIAS, ACCEPTED_COVERAGE, FAILS, HIDDEN, HOLDS, IMPRECISE, OPEN
+from cohort.validation.verdict import (
+    ACCEPTED_BIAS,
+    ACCEPTED_COVERAGE,
+    FAILS,
+    HIDDEN,
+    HOLDS,
+    IMPRECISE,
+    OPEN,
+)
 
 Row = Mapping[str, Any]
 _LOW, _HIGH = (f"{100 * share:g}" for share in ACCEPTED_COVERAGE)
@@ -34,7 +42,8 @@ acts; in a world without effect also at any longer lag, at any lag where no drug
 unit and by category. It **holds** when |bias| < {ACCEPTED_BIAS} per unit of dose and coverage is {_LOW} to {_HIGH} %;
 it **fails** when one of them is outside by more than three Monte Carlo errors, which ends `tspo validate` with code 3;
 between the two it is **open**. Rows with fewer than nine in ten estimates released, and rows whose Monte Carlo error
-exceeds {ACCEPTED_BIAS}, are not judged on bias. Other analyses show what a wrong lag does; they have no verdict."""
+exceeds {ACCEPTED_BIAS} (more replicates are needed), are not judged on bias. Other analyses show what a wrong lag does;
+they have no verdict."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +117,9 @@ def misses(table: pl.DataFrame, *verdicts: str) -> list[str]:
 
 def _worlds(facts: Facts) -> Iterable[str]:
     for scenario, persons in facts.persons.items():
-        failed = sum(name == scenario for name, _ in facts.failures)
+        reasons = [why for (name, _), why in facts.failures.items() if name == scenario]
         shows = " ".join(SCENARIOS[part].shows for part in scenario.split("+"))
-        without = f" {failed} of them could not be made." if failed else ""
+        without = f" {len(reasons)} of them could not be made; the first says: {reasons[0]}" if reasons else ""
         yield f"* **{scenario}**: {shows} {facts.replicates:,} replicates of {persons:,} persons.{without}"
 
 

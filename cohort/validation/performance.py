@@ -71,24 +71,23 @@ def performance(estimates: pl.DataFrame, failed: Sequence[str] = (), confidence_
 
 
 def _sums(confidence_level: float) -> list[pl.Expr]:
-    is_made = pl.col("log_hr").is_not_null()
     estimate, variance = pl.col("log_hr"), pl.col("se_log_hr") ** 2
     covers = pl.col("true_log_hr").is_between(pl.col("ci_lower").log(), pl.col("ci_upper").log())
     return [
         pl.col("is_specified").first(),
         pl.col("true_log_hr").first(),
         pl.len().alias("rows"),
-        is_made.sum().alias("estimated"),
+        estimate.count().alias("estimated"),
         (pl.col("status") == SUPPRESSED).sum().alias("suppressed"),
         pl.col("events").mean().alias("events_mean"),
         estimate.mean().alias("log_hr_mean"),
         estimate.std().alias("empirical_se"),
         variance.mean().sqrt().alias("model_se"),
         variance.var().alias("variance_of_variance"),
-        # A share of nothing is empty, not zero.
-        covers.filter(is_made & pl.col("true_log_hr").is_not_null()).mean().alias("coverage"),
-        covers.filter(is_made).sum().alias("covered"),
-        (pl.col("p_value") < 1 - confidence_level).filter(is_made).mean().alias("rejected"),
+        # Null where there is no estimate or no truth: a share of nothing is empty, not zero.
+        covers.mean().alias("coverage"),
+        covers.sum().alias("covered"),
+        (pl.col("p_value") < 1 - confidence_level).mean().alias("rejected"),
     ]
 
 

@@ -21,7 +21,7 @@ _Z = 3.0
 _P = float(norm.sf(_Z))
 
 HOLDS, OPEN, FAILS = "holds", "open", "fails"
-HIDDEN, IMPRECISE = "not judged: too many hidden", "not judged: too few replicates"
+HIDDEN, IMPRECISE = "not judged: too few released", "not judged: too few replicates"
 
 
 def judged(table: pl.DataFrame) -> pl.DataFrame:

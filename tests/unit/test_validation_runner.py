@@ -20,13 +20,11 @@ from cohort.results import OVERALL
 from cohort.study import RunSettings, fit_one, prepare_run, read_models
 from cohort.validation import replicate as replicates
 from cohort.validation import runner
-from cohort.validation.outcome import REPLICATES, command_of, conclude
+from cohort.validation.outcome import REPLICATES, Outcome, command_of, conclude
 from cohort.validation.performance import performance
 from cohort.validation.replicate import MODELS, Replicate, failure_of
 from cohort.validation.runner import Design, design_of, read_results, run_replicates
 from tests.unit.test_validation import row
-
-pytestmark = pytest.mark.slow  # real replicates: `pytest -m slow tests/unit/test_validation_runner.py`
 
 ONE = Replicate("primary", 100, 1)
 SIX = Design((("primary", 100), ("null", 100)), 3)
@@ -135,6 +133,13 @@ def test_where_nothing_could_be_made_the_first_reason_is_told(quick: list[Replic
         conclude(design, tmp_path, "tspo validate")
 
 
+def test_the_table_counts_the_replicates_that_failed(quick: list[Replicate], tmp_path: Path) -> None:
+    design = replace(SIX, seed=98)
+    run_replicates(design, tmp_path / REPLICATES, 1)
+    table = conclude(design, tmp_path, "tspo validate").table
+    assert table.select("replicates", "estimated", "failed").unique().rows() == [(3, 2, 1)]
+
+
 def test_the_end_is_a_table_a_page_figures_and_a_guide(quick: list[Replicate], tmp_path: Path) -> None:
     out, guide = tmp_path / "out", tmp_path / "guide"
     guide.mkdir()
@@ -150,6 +155,16 @@ def test_the_end_is_a_table_a_page_figures_and_a_guide(quick: list[Replicate], t
     )
     assert {"bias.svg", "coverage.svg"} <= {path.name for path in guide.iterdir()}
     assert not outcome.failures
+
+
+@pytest.mark.parametrize(
+    ("verdict", "failures", "failed"),
+    [("holds", {}, False), ("open", {}, False), ("fails", {}, True), ("", {("primary", 1): "no disk"}, True)],
+)
+def test_the_gate_fails_on_a_missed_truth_or_a_missing_replicate(
+    verdict: str, failures: dict[tuple[str, int], str], failed: bool
+) -> None:
+    assert Outcome(pl.DataFrame({"verdict": ["holds", verdict]}), failures).gate_failed is failed
 
 
 def test_a_design_knows_scenarios_by_any_name_and_their_sizes() -> None:
@@ -205,8 +220,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byte
     first = tspo(*arguments, temporary=temporary)
     _until(lambda: any(out.rglob("*.parquet")), 240)
     os.kill(first.pid, signal.SIGKILL)
-    first.communicate()
     _until(lambda: not any(temporary.iterdir()), 60)  # the workers end, and clear up what was half done
+    first.communicate(timeout=60)
     kept = {path.name: path.read_bytes() for path in out.rglob("*.parquet")}
     text, _ = tspo(*arguments).communicate(timeout=600)
     return out, kept, text
