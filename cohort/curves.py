@@ -8,6 +8,7 @@ group, put together by Aalen and Johansen's estimator). Not the risk of a person
 import numpy as np
 import polars as pl
 
+from cohort.counts import DAYS_PER_YEAR
 from cohort.disclosure import SUPPRESSED, releasable_steps
 from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
@@ -27,7 +28,6 @@ _SCHEMA: dict[str, type[pl.DataType]] = {
 }
 GROUPS = ("no study drug", "binder", "other study drug only")
 _OLDEST = 100
-DAYS_PER_YEAR = 365.25
 
 
 def incidence_curves(frame: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 
 from cohort.age_table import age_table
 from cohort.analyses import PRIMARY, analyses
-from cohort.counts import known_doses
+from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK
 from cohort.cross_check import cross_check
 from cohort.curves import incidence_curves
@@ -33,7 +33,6 @@ from cohort.risks import absolute_risks
 from cohort.run import peak_memory_mb, versions, write_json
 from cohort.study import Prepared, read_models
 
-_DAYS_PER_YEAR = 365.25
 _TOLERANCE = 1e-6
 
 
@@ -162,7 +161,7 @@ def _person_time(table: TableRef, protocol: Protocol) -> pl.DataFrame:
     full = pl.DataFrame(cells, schema=["exposure", "age_stratum", "category"], orient="row")
     joined = full.join(counted, on=["exposure", "age_stratum", "category"], how="left", maintain_order="left")
     return joined.with_columns(pl.col("persons", "events", "deaths", "person_days").fill_null(0)).select(
-        pl.exclude("person_days"), (pl.col("person_days") / _DAYS_PER_YEAR).alias("person_years")
+        pl.exclude("person_days"), (pl.col("person_days") / DAYS_PER_YEAR).alias("person_years")
     )
 
 

@@ -133,6 +133,21 @@ def build_table(
         return build(cdm.connection, step, parameters, inputs, key, path)
 
 
+def build_tables(
+    prepared: Prepared, analysis: str, primary: Mapping[str, TableRef] | None = None
+) -> dict[str, TableRef]:
+    """Build every table of one analysis, one after the other.
+
+    Args:
+        primary: those of the primary analysis, if this is another.
+    """
+    built: dict[str, TableRef] = {}
+    for step in steps_of(analysis):
+        upstream = {name: built[name] for name in step.reads if name in built}
+        built[step.name] = build_table(prepared, analysis, step.name, upstream, (primary or {}).get(step.name))
+    return built
+
+
 def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, TableRef]) -> str:
     """Fit one model of one analysis; its result is a small private file, whose path is returned.
 

@@ -18,12 +18,11 @@ import numpy as np
 import polars as pl
 
 from cohort.analyses import PRIMARY
-from cohort.engine import TableRef
 from cohort.inputs import EXPOSURES
 from cohort.models import STRATA, columns_needed, prepare
 from cohort.run import peak_memory_mb, versions
 from cohort.source import open_cdm
-from cohort.study import Prepared, RunSettings, build_table, prepare_run, steps_of
+from cohort.study import RunSettings, build_tables, prepare_run
 from cohort.survival.counting import risk_sets
 from cohort.survival.cox import fit_cox
 from cohort.synthetic import simulate
@@ -56,14 +55,6 @@ def timed(do: Callable[[], T]) -> tuple[T, float]:
     return do(), time.perf_counter() - started
 
 
-def build_all(prepared: Prepared) -> dict[str, TableRef]:
-    built: dict[str, TableRef] = {}
-    for step in steps_of(PRIMARY):
-        upstream = {name: built[name] for name in step.reads if name in built}
-        built[step.name] = build_table(prepared, PRIMARY, step.name, upstream)
-    return built
-
-
 def scan(cdm: Path) -> None:
     with open_cdm(str(cdm)) as opened:
         for query in SCANS:
@@ -75,7 +66,7 @@ def measure(persons: int, folder: Path) -> Measured:
     _, simulate_s = timed(lambda: simulate(cdm, persons, 1))
     _, scan_s = timed(lambda: scan(cdm))
     prepared = prepare_run(RunSettings(cdm=str(cdm), out=str(folder / f"run-{persons}")))
-    built, tables_s = timed(lambda: build_all(prepared))
+    built, tables_s = timed(lambda: build_tables(prepared, PRIMARY))
     protocol = prepared.analysis(PRIMARY).protocol
     frame = prepare(pl.read_parquet(built["person_time"].path, columns=columns_needed(protocol)), protocol)
     sets, risk_sets_s = timed(lambda: risk_sets(frame, [*EXPOSURES, *protocol.model.covariates], STRATA))

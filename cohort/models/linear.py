@@ -12,7 +12,7 @@ import polars as pl
 from cohort.counts import CONTRASTED, Counts, Known, linear_counts
 from cohort.fitting import Fitted, Setting, fit
 from cohort.inputs import EXPOSURES
-from cohort.models.additive import additive_effects
+from cohort.models.excess import additive_effects
 from cohort.models.heterogeneity import heterogeneity
 from cohort.models.rows import blank, with_estimate
 from cohort.results import CONTRAST, OVERALL, Diagnostic, Estimate, ModelResult

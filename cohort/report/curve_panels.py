@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from textwrap import fill
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from cohort.report.dose_points import Curve
 from cohort.report.effects import RatioScale, scale_of
-from cohort.report.marks import mark
+from cohort.report.marks import mark, ratio_axis
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 
 _HIGH, _GAP, _LABELS, _ABOVE, _BELOW = 210, 24, 38, 34, 54
@@ -55,13 +55,7 @@ def _set_scales(axes: Axes, curve: Curve, scale: RatioScale, has_labels: bool) -
     axes.set_xlim(0, last or 1)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]) if last else NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda dose, _: f"{dose:,g}"))
-    axes.set_yscale("log")
-    axes.set_ylim(scale.lower, scale.upper)
-    axes.yaxis.set_major_locator(FixedLocator(scale.ticks))
-    axes.yaxis.set_major_formatter(FixedFormatter([f"{t:g}" if has_labels else "" for t in scale.ticks]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.grid(axis="y", color=INKS["rule"], linewidth=0.7)
-    axes.axhline(1, color=INKS["muted"], linewidth=1.1)
+    ratio_axis(axes, scale, has_labels)
 
 
 def _draw(axes: Axes, curve: Curve) -> None:

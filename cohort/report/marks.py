@@ -1,13 +1,15 @@
-"""The two marks of every figure of hazard ratios: an estimate, and the truth of synthetic data.
+"""What figures of hazard ratios share: the marks of an estimate and of the truth of synthetic data, and the axis.
 
-In: a place on the axes. Out: a filled mark in the shape and colour of its class, or an open circle.
+In: a place on the axes, or a scale. Out: a filled mark in the shape and colour of its class, an open circle, an axis.
 """
 
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from cohort.report.classes import Look
+from cohort.report.effects import RatioScale
 from cohort.report.svg import INKS
 
 _SIZES: Mapping[str, float] = {"s": 0.9, "D": 0.85, "^": 1.12}  # marks of equal weight to the eye
@@ -27,3 +29,14 @@ def mark_truth(axes: Axes, x: float, y: float) -> None:
         [x], [y], marker="o", markersize=15, markerfacecolor="none", markeredgecolor=INKS["ink"],
         markeredgewidth=1.2, zorder=5, clip_on=False,
     )  # fmt: skip
+
+
+def ratio_axis(axes: Axes, scale: RatioScale, has_labels: bool) -> None:
+    """Hazard ratios upwards on a log scale, with a line at one; panels after the first of a row have no labels."""
+    axes.set_yscale("log")
+    axes.set_ylim(scale.lower, scale.upper)
+    axes.yaxis.set_major_locator(FixedLocator(scale.ticks))
+    axes.yaxis.set_major_formatter(FixedFormatter([f"{t:g}" if has_labels else "" for t in scale.ticks]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", color=INKS["rule"], linewidth=0.7)
+    axes.axhline(1, color=INKS["muted"], linewidth=1.1)

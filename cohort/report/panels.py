@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from cohort.report.classes import Look
 from cohort.report.effects import Effect, RatioScale, ratio_scale
-from cohort.report.marks import mark, mark_truth
+from cohort.report.marks import mark, mark_truth, ratio_axis
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 
 
@@ -105,13 +105,7 @@ def _set_scales(axes: Axes, panel: Panel, scale: RatioScale, has_labels: bool) -
     axes.set_xlim(min(places, default=0) - margin, max(places, default=1) + margin)
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_major_formatter(FixedFormatter([point.effect.label for point in panel.points]))
-    axes.set_yscale("log")
-    axes.set_ylim(scale.lower, scale.upper)
-    axes.yaxis.set_major_locator(FixedLocator(scale.ticks))
-    axes.yaxis.set_major_formatter(FixedFormatter([f"{t:g}" if has_labels else "" for t in scale.ticks]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.grid(axis="y", color=INKS["rule"], linewidth=0.7)
-    axes.axhline(1, color=INKS["muted"], linewidth=1.1)
+    ratio_axis(axes, scale, has_labels)
 
 
 def _draw_point(axes: Axes, point: Point, look: Look, scale: RatioScale) -> None:

@@ -8,6 +8,7 @@ Strategies, section 2.4.5.)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -99,15 +100,18 @@ class SplineFit:
 
     Attributes:
         fit: with the columns of the splines.
-        linear: the same model with straight lines, from the same risk sets.
         splines: covariate -> its spline.
         sets: the risk sets with the covariates themselves.
     """
 
     fit: CoxFit
-    linear: CoxFit
     splines: Mapping[str, Spline]
     sets: RiskSets
+
+    @cached_property
+    def linear(self) -> CoxFit:
+        """The same model with straight lines, from the same risk sets."""
+        return fit_cox(self.sets, self.fit.ties)
 
     def nonlinearity_test(self, column: str) -> Test:
         """Likelihood-ratio test that one covariate's line is straight, the others keeping their splines."""
@@ -177,7 +181,7 @@ class SplineFit:
 
 
 def fit_splines(sets: RiskSets, splines: Mapping[str, Spline], ties: Ties = "efron") -> SplineFit:
-    """Fit a model in which some covariates act by splines, and the same with straight lines.
+    """Fit a model in which some covariates act by splines.
 
     Args:
         sets: risk sets with the covariates themselves.
@@ -187,4 +191,4 @@ def fit_splines(sets: RiskSets, splines: Mapping[str, Spline], ties: Ties = "efr
     Raises:
         ValueError: there are no events.
     """
-    return SplineFit(fit_cox(with_splines(sets, splines), ties), fit_cox(sets, ties), splines, sets)
+    return SplineFit(fit_cox(with_splines(sets, splines), ties), splines, sets)

@@ -26,7 +26,7 @@ from cohort.protocol import Protocol
 from cohort.protocol_sections import ModelName
 from cohort.release import check_conservation, released_estimates
 from cohort.run import versions
-from cohort.study import Prepared, RunSettings, build_table, fit_one, prepare_run, read_models, steps_of
+from cohort.study import Prepared, RunSettings, build_tables, fit_one, prepare_run, read_models
 from cohort.synthetic import simulate
 from cohort.synthetic.scenarios import parameters_of
 from cohort.validation.planted import Planted
@@ -133,11 +133,7 @@ def _build(prepared: Prepared) -> dict[str, dict[str, TableRef]]:
     """Every table of every planned analysis; the balances of the primary one must hold."""
     tables: dict[str, dict[str, TableRef]] = {}
     for analysis in prepared.planned:
-        built = tables.setdefault(analysis, {})
-        for step in steps_of(analysis):
-            upstream = {name: built[name] for name in step.reads if name in built}
-            same = tables[PRIMARY].get(step.name)
-            built[step.name] = build_table(prepared, analysis, step.name, upstream, same)
+        tables[analysis] = build_tables(prepared, analysis, tables.get(PRIMARY))
     check_conservation(tables[PRIMARY]["conservation"])
     return tables
 

@@ -11,17 +11,7 @@ from cohort.engine import TableRef, load_steps
 from cohort.errors import ConservationError, TspoError
 from cohort.inputs import study_inputs
 from cohort.release import check_conservation
-from cohort.study import Prepared, RunSettings, build_table, fit_one, prepare_run, read_models, steps_of
-
-
-def tables_of(
-    prepared: Prepared, analysis: str = PRIMARY, primary: dict[str, TableRef] | None = None
-) -> dict[str, TableRef]:
-    built: dict[str, TableRef] = {}
-    for step in steps_of(analysis):
-        upstream = {name: built[name] for name in step.reads if name in built}
-        built[step.name] = build_table(prepared, analysis, step.name, upstream, (primary or {}).get(step.name))
-    return built
+from cohort.study import Prepared, RunSettings, build_table, build_tables, fit_one, prepare_run, read_models
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +21,7 @@ def prepared(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepa
 
 @pytest.fixture(scope="module")
 def built(prepared: Prepared) -> dict[str, TableRef]:
-    return tables_of(prepared)
+    return build_tables(prepared, PRIMARY)
 
 
 def test_person_time_has_the_columns_and_types_of_the_contract(built: dict[str, TableRef]) -> None:
@@ -72,20 +62,20 @@ def test_intervals_of_a_person_tile_the_time_at_risk(built: dict[str, TableRef])
 
 
 def test_a_rerun_with_nothing_changed_builds_nothing(prepared: Prepared, built: dict[str, TableRef]) -> None:
-    again = tables_of(prepared)
+    again = build_tables(prepared, PRIMARY)
     assert all(table.is_fresh for table in again.values())
     assert again == {n: TableRef(t.name, t.path, t.key, t.rows) for n, t in built.items()}
 
 
 def test_a_changed_lag_rebuilds_person_time_and_what_reads_it(prepared: Prepared, built: dict[str, TableRef]) -> None:
-    lagged = tables_of(prepared, "lag-0y", built)
+    lagged = build_tables(prepared, "lag-0y", built)
     changed = {name for name, table in lagged.items() if table.key != built[name].key}
     assert changed == {"person_time", "time_at_risk", "event_time", "risk_change"}
     assert Path(lagged["person_time"].path).parent.name == "lag-0y"
 
 
 def test_the_other_metric_shares_the_ledger(prepared: Prepared, built: dict[str, TableRef]) -> None:
-    other = tables_of(prepared, "ddd", built)
+    other = build_tables(prepared, "ddd", built)
     changed = {name for name, table in other.items() if table.key != built[name].key}
     assert changed == {
         *("dose_step", "dose_unknown", "dose_known", "person_time", "time_at_risk", "event_time", "risk_change")
@@ -167,7 +157,7 @@ def test_the_same_cdm_in_other_clothes_gives_the_same_person_time(
             renamed = ", ".join(f"{column} as {column.upper()}" for column in columns)
             source.execute(f"copy (select {renamed} from {name}) to '{folder / name.upper()}.{ending}'")
     prepared = prepare_run(RunSettings(cdm=str(folder), out=str(tmp_path / "run")))
-    other = tables_of(prepared)
+    other = build_tables(prepared, PRIMARY)
     key = ["person_id", "start_day"]
     assert (
         pl.read_parquet(other["person_time"].path)
