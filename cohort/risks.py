@@ -107,7 +107,7 @@ def _numbers(own: _Curve, reference: _Curve, age: int, years: int, protocol: Pro
     level, until = protocol.model.confidence_level, (age + years) * DAYS_PER_YEAR
     read = own.curve.at(np.array([until]))
     lower, upper = interval(read.incidence[0], read.standard_error[0], level)
-    lost, _ = own.curve.restricted_mean_time_lost(until)
+    lost = own.curve.mean_time_lost(until)
     is_compared = own is not reference and reference.is_shown[years]
     differences = _differences(own.curve, reference.curve, until, level) if is_compared else [{}] * len(OUTCOMES)
     return [

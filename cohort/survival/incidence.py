@@ -7,6 +7,7 @@ one), restricted mean time lost, and the influence of every person, from which c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy import stats
 
 from cohort.survival.arrays import Floats, Ints
 from cohort.survival.frames import require_flags, require_numbers
-from cohort.survival.influence import Curves, Influence, Spells, before, left_of, read, running, steps
+from cohort.survival.influence import Curves, Influence, Spells, add_by_person, before, left_of, read, running, steps
 
 _LOST = 1e-6
 _LIGHTEST = 1e-12
@@ -48,16 +49,25 @@ class CumulativeIncidence(Curves):
             at_risk.astype(np.int64),
         )
 
+    @cached_property
+    def _influences(self) -> tuple[Influence, ...]:
+        """Of each cause."""
+        return tuple(Influence(self, cause) for cause in range(len(self.causes)))
+
     def influence(self, times: Floats, cause: int) -> Floats:
         """(persons, times) influence of every person on the incidence of one cause."""
-        return Influence(self, cause).of_people(np.searchsorted(self.time, times, side="right"))
+        return self._influences[cause].of_people(np.searchsorted(self.time, times, side="right"))
 
     def time_lost_influence(self, until: float) -> Floats:
         """(persons, K) influence of every person on the time lost to each cause."""
-        columns = [Influence(self, cause).integrated(until) for cause in range(len(self.causes))]
+        columns = [influence.integrated(until) for influence in self._influences]
         spells, total = self.spells, np.zeros((self.n_people, len(self.causes)))
-        np.add.at(total, spells.person, np.column_stack(columns))
+        add_by_person(total, spells.person, np.column_stack(columns))
         return total
+
+    def mean_time_lost(self, until: float) -> Floats:
+        """(K,) mean time lost to each cause up to a time: the area under its curve, which ends level."""
+        return np.array([_area(self, self.incidence[:, k], until)[-1] for k in range(len(self.causes))])
 
     def restricted_mean_time_lost(self, until: float) -> tuple[Floats, Floats]:
         """Mean time lost to each cause up to a time: the area under its curve (Andersen 2013).
@@ -67,8 +77,7 @@ class CumulativeIncidence(Curves):
         Returns:
             (K,) means and (K,) standard errors, in units of time.
         """
-        lost = np.array([_area(self, self.incidence[:, k], until)[-1] for k in range(len(self.causes))])
-        return lost, np.sqrt((self.time_lost_influence(until) ** 2).sum(axis=0))
+        return self.mean_time_lost(until), np.sqrt((self.time_lost_influence(until) ** 2).sum(axis=0))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,11 @@ class Spells:
         """(N,) index of the event time from which on the influence only follows the curve."""
         return self.hi - self.has_event
 
+    @property
+    def n_people(self) -> int:
+        """How many persons there are; without ids, intervals."""
+        return int(self.person[-1]) + 1 if len(self.person) else 0
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -84,7 +89,7 @@ class Curves:
     @property
     def n_people(self) -> int:
         """How many persons there are; without ids, intervals."""
-        return int(self.spells.person.max(initial=-1)) + 1
+        return self.spells.n_people
 
 
 class Influence:
@@ -132,12 +137,18 @@ class Influence:
 
     def of_people(self, index: Ints) -> Floats:
         """(persons, times) the same of persons."""
-        total = np.zeros((int(self.spells.person.max(initial=-1)) + 1, len(index)))
+        total = np.zeros((self.spells.n_people, len(index)))
         rows = max(_BLOCK // max(len(index), 1), 1)
         for first in range(0, len(self.spells.lo), rows):
             part = slice(first, first + rows)
-            np.add.at(total, self.spells.person[part], self.values(index, part))
+            add_by_person(total, self.spells.person[part], self.values(index, part))
         return total
+
+    def squares(self, index: Ints) -> Floats:
+        """(times,) sum of the squares of all persons' influences, each person's formed: a block of times at once."""
+        times = max(_BLOCK // max(self.spells.n_people, 1), 1)
+        blocks = (index[first : first + times] for first in range(0, len(index), times))
+        return np.concatenate([np.zeros(0), *((self.of_people(block) ** 2).sum(axis=0) for block in blocks)])
 
     def variance(self) -> Floats:
         """(T,) sum of the squares of all persons' influences, by running sums.
@@ -159,10 +170,14 @@ class Influence:
         variance: Floats = c**2 * active(w * w) + 2 * c * active(w * g) + 2 * c * f * active(w * h)
         variance += active(g * g) + 2 * f * active(g * h) + f**2 * active(h * h)
         variance += done(a * a) + 2 * f * done(a * b) + f**2 * done(b * b)
-        length = np.linalg.norm
-        summed = (np.abs(c) * length(w) + length(g) + f * length(h)) ** 2 + (length(a) + f * length(b)) ** 2
+
+        def length(first: Ints, values: Floats) -> Floats:
+            return np.sqrt(np.cumsum(np.bincount(first, weights=values**2, minlength=n + 1))[:n])
+
+        summed = (np.abs(c) * length(spells.lo, w) + length(spells.lo, g) + f * length(spells.lo, h)) ** 2
+        summed += (length(spells.settled, a) + f * length(spells.settled, b)) ** 2
         lost = np.flatnonzero(variance <= _LOST * summed)
-        variance[lost] = (self.of_people(lost + 1) ** 2).sum(axis=0)
+        variance[lost] = self.squares(lost + 1)
         variance[variance <= _ROUNDING**2 * summed] = 0.0
         return variance
 
@@ -184,6 +199,13 @@ class Influence:
         active += self.h * (curve[settled] - curve[lo])
         integral: Floats = active + self.a * (time[n] - time[settled]) + self.b * (curve[n] - curve[settled])
         return integral
+
+
+def add_by_person(total: Floats, person: Ints, values: Floats) -> None:
+    """Add (N, ...) values to the rows of their persons, who come one after another."""
+    starts = np.flatnonzero(np.diff(person, prepend=-1))
+    if len(starts):
+        total[person[starts]] += np.add.reduceat(values, starts, axis=0)
 
 
 def steps(values: Floats, time: Floats) -> Floats:

@@ -50,7 +50,7 @@ def time_lost_difference(
 ) -> Difference:
     """Restricted mean time lost to each cause, one curve less another: (K,) each; errors of `risk_difference`."""
     _check(curve, reference)
-    estimate = curve.restricted_mean_time_lost(until)[0] - reference.restricted_mean_time_lost(until)[0]
+    estimate = curve.mean_time_lost(until) - reference.mean_time_lost(until)
     influences = curve.time_lost_influence(until), reference.time_lost_influence(until)
     return _difference(estimate, _error(curve, reference, *influences), level)
 
