@@ -8,6 +8,8 @@ with evidence as (
         bool_or(clinical_record.concept_set = 'delirium') as has_delirium,
         bool_or(clinical_record.concept_set = 'dementia_secondary_cause') as has_secondary_cause
     from clinical_record
+    where
+        clinical_record.concept_set in ($outcome_set, $confirming_drugs, 'delirium', 'dementia_secondary_cause')
     group by clinical_record.person_id, clinical_record.record_date
 ),
 

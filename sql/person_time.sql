@@ -29,6 +29,15 @@ change as (
     where $window_days is not null
 ),
 
+-- Who ever has a dose; all others have nothing but their age, and need none of what follows.
+taker as (
+    select dose_step.person_id
+    from dose_step
+    union
+    select dose_unknown.person_id
+    from dose_unknown
+),
+
 -- Whatever happened before entry counts from entry on; whatever comes after exit does not count.
 mark as (
     select
@@ -70,7 +79,9 @@ mark as (
         null as unknown_class,
         band_start.lower_age
     from cohort
+    semi join taker on taker.person_id = cohort.person_id
     inner join band_start on band_start.person_id = cohort.person_id
+    where band_start.day < cohort.exit_day
 ),
 
 -- A change that nets to zero within a class is no change, so it cuts nothing.
@@ -276,6 +287,28 @@ interval as (
     from start
     inner join piece on piece.person_id = start.person_id and piece.piece_start = start.piece_start
     inner join cohort on cohort.person_id = start.person_id
+    union all
+    select
+        cohort.person_id,
+        greatest(band_start.day, cohort.entry_day) as start_day,
+        least(coalesce(band_start.end_day, cohort.exit_day), cohort.exit_day) as stop_day,
+        0 as binder_nano,
+        1 as binder_per,
+        0 as non_binder_nano,
+        1 as non_binder_per,
+        0 as unknown_nano,
+        1 as unknown_per,
+        band_start.lower_age,
+        cohort.exit_day,
+        cohort.exit_reason,
+        cohort.sex,
+        cohort.index_year
+    from cohort
+    anti join taker on taker.person_id = cohort.person_id
+    inner join band_start on band_start.person_id = cohort.person_id
+    where
+        band_start.day < cohort.exit_day
+        and coalesce(band_start.end_day, cohort.exit_day) > cohort.entry_day
 )
 
 select

@@ -141,6 +141,20 @@ BACKGROUND_CONDITIONS = _items(
         ("heart_failure", "Heart failure", 0.05),
     ]
 )
+CONDITIONS_OF_A_DATABASE = _items(
+    [
+        ("hypertension", "Hypertensive disorder", 0.10),
+        ("hyperlipidemia", "Hyperlipidemia", 0.07),
+        ("type2_diabetes", "Type 2 diabetes mellitus", 0.04),
+        ("copd", "Chronic obstructive lung disease", 0.03),
+        ("osteoporosis", "Osteoporosis", 0.20),
+        ("hypothyroidism", "Hypothyroidism", 0.20),
+        ("peripheral_vascular_disease", "Peripheral vascular disease", 0.16),
+        ("migraine", "Migraine", 0.10),
+        ("cancer_malignant", "Malignant neoplastic disease", 0.10),
+    ]
+)
+"""As most of a large database: three in four are of no concept set that the study reads."""
 BACKGROUND_DRUGS = _items(
     [
         ("statins", "Simvastatin", 0.30),

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from cohort.errors import UsageError, nearest
-from cohort.synthetic.ingredients import Frozen
+from cohort.synthetic.ingredients import CONDITIONS_OF_A_DATABASE, Frozen
 from cohort.synthetic.parameters import AGE_BANDS, Effects, Parameters, changed, same_in_all_bands
 
 DEFAULT_PERSONS = 20_000
@@ -143,13 +143,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         persons=400,
     ),
     "scale": Scenario(
-        shows="As many records a person as a large claims database has in fifteen years.",
+        shows="As many records a person as a large claims database has in fifteen years, most of no use to the study.",
         changes={
             "data_start": "2006-01-01",
             "last_enrolment": "2006-01-01",
             "share_enrolled_at_data_start": 1.0,
             "disenrolment_per_year": 0.01,
             "background_visits_per_year": 3.0,
+            "background_conditions": CONDITIONS_OF_A_DATABASE,
         },
         also=("background",),
         persons=1_000_000,
