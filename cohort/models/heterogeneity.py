@@ -4,7 +4,7 @@ In: a fit of dose by band. Out: likelihood-ratio tests of each class and of all 
 Wald's test of the contrast, which no smaller model of doses alone would leave equal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from cohort.fitting import Fitted, Setting, fit_sets
 from cohort.inputs import EXPOSURES
 from cohort.results import CONTRAST, Diagnostic
 from cohort.survival.cox import CoxFit
-from cohort.survival.inference import Test, likelihood_ratio_test, linear_hypothesis
+from cohort.survival.inference import Test, likelihood_ratio_test, linear_hypothesis, restriction_tests
 
 Bands = Mapping[str, Mapping[str, str]]
 """Band -> exposure -> its column in the fit."""
@@ -29,21 +29,47 @@ def heterogeneity(setting: Setting, fitted: Fitted, bands: Bands, name: str, whe
     if fitted.fit is None or fitted.sets is None:
         return []
     meaning = f"Likelihood-ratio test that the hazard ratio per dose is the same {where}."
-    rows = []
-    for tested in (*((e,) for e in EXPOSURES), EXPOSURES):
-        equal = {e: {columns[e]: 1.0 for columns in bands.values()} for e in tested}
-        free = [c for columns in bands.values() for e, c in columns.items() if e not in tested]
-        kept = {c: {c: 1.0} for c in (*free, *setting.protocol.model.covariates)}
-        smaller = fit_sets(setting, fitted.sets.combined({**equal, **kept})).fit
-        if smaller is not None and fitted.fit.degrees_of_freedom > smaller.degrees_of_freedom:
-            label = tested[0] if len(tested) == 1 else "all classes"
-            test = likelihood_ratio_test(fitted.fit, smaller)
-            rows.append(Diagnostic(name, setting.analysis.name, "info", meaning, label, *test))
+    tested = {**{e: (e,) for e in EXPOSURES}, "all classes": EXPOSURES}
+    tests = _restricted(fitted.fit, bands, tested) or _fitted_anew(setting, fitted, bands, tested)
+    rows = [
+        Diagnostic(name, setting.analysis.name, "info", meaning, label, *test)
+        for label, test in tests.items()
+        if test.degrees_of_freedom > 0
+    ]
     contrast = _of_contrast(fitted.fit, bands)
     if contrast is not None:
         meaning = f"Wald's test that the ratio of binders' to non-binders' hazard ratios is the same {where}."
         rows.append(Diagnostic(name, setting.analysis.name, "info", meaning, CONTRAST, *contrast))
     return rows
+
+
+def _restricted(fit: CoxFit, bands: Bands, tested: Mapping[str, Sequence[str]]) -> dict[str, Test]:
+    """The tests where every column has an estimate; else none, for the smaller model may have estimates of more."""
+    if fit.not_estimable:
+        return {}
+    hypotheses = []
+    for exposures in tested.values():
+        of_bands = [[float(c == columns[e]) for c in fit.columns] for e in exposures for columns in bands.values()]
+        by_exposure = np.array(of_bands).reshape(len(exposures), len(bands), len(fit.columns))
+        hypotheses.append(np.diff(by_exposure, axis=1).reshape(-1, len(fit.columns)))
+    return dict(zip(tested, restriction_tests(fit, hypotheses), strict=True))
+
+
+def _fitted_anew(
+    setting: Setting, fitted: Fitted, bands: Bands, tested: Mapping[str, Sequence[str]]
+) -> dict[str, Test]:
+    """The tests from smaller models' own fits; those that cannot be made are left out."""
+    if fitted.fit is None or fitted.sets is None:
+        return {}
+    tests = {}
+    for label, exposures in tested.items():
+        equal = {e: {columns[e]: 1.0 for columns in bands.values()} for e in exposures}
+        free = [c for columns in bands.values() for e, c in columns.items() if e not in exposures]
+        kept = {c: {c: 1.0} for c in (*free, *setting.protocol.model.covariates)}
+        smaller = fit_sets(setting, fitted.sets.combined({**equal, **kept})).fit
+        if smaller is not None:
+            tests[label] = likelihood_ratio_test(fitted.fit, smaller)
+    return tests
 
 
 def _of_contrast(fit: CoxFit, bands: Bands) -> Test | None:

@@ -15,9 +15,9 @@ from cohort.survival.estimable import estimable
 from cohort.survival.likelihood import Derivatives, PartialLikelihood, Ties
 from cohort.survival.risk_sets import RiskSets
 
-__all__ = ["Contrast", "CoxFit", "Ties", "fit_cox", "inverse", "newton"]
+__all__ = ["TOLERANCE", "Contrast", "CoxFit", "Ties", "fit_cox", "inverse", "newton", "newton_step"]
 
-_TOLERANCE = 1e-12
+TOLERANCE = 1e-12
 """The last step is at most a millionth of a standard error; what is then left of the way is its square."""
 _ROUNDING = 1e-12
 _MAX_ITERATIONS = 50
@@ -174,8 +174,8 @@ def newton(likelihood: PartialLikelihood, start: Floats | None = None, fixed: Bo
     while free.any() and iterations < _MAX_ITERATIONS:
         iterations += 1
         before, step = now, _step_of(now, free)
-        is_last = float(now.score @ step) <= _TOLERANCE
-        params, now, has_moved = _step(likelihood, params, now, step)
+        is_last = float(now.score @ step) <= TOLERANCE
+        params, now, has_moved = newton_step(likelihood, params, now, step)
         gone = free & _is_gone(now, before, null)
         free &= ~gone
         if (is_last or not has_moved) and not gone.any():
@@ -204,7 +204,7 @@ def _is_gone(now: Derivatives, before: Derivatives, null: Derivatives) -> Bools:
     return gone
 
 
-def _step(
+def newton_step(
     likelihood: PartialLikelihood, params: Floats, now: Derivatives, step: Floats
 ) -> tuple[Floats, Derivatives, bool]:
     """A Newton step, halved until the likelihood does not fall; and whether there was such a step.

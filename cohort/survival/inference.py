@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import linalg, optimize, stats
 
 from cohort.survival.arrays import Bools, Floats
-from cohort.survival.cox import CoxFit, newton
+from cohort.survival.cox import TOLERANCE, CoxFit, inverse, newton, newton_step
 from cohort.survival.likelihood import PartialLikelihood
 
 _NO_INFORMATION = 1e-9
@@ -99,6 +99,44 @@ def linear_hypothesis(fit: CoxFit, combinations: Floats, covariance: Floats | No
     chosen = fit.covariance if covariance is None else covariance
     estimate, spread = combinations @ fit.params, combinations @ chosen @ combinations.T
     return quadratic_test(estimate, spread)
+
+
+def restriction_tests(fit: CoxFit, hypotheses: Sequence[Floats]) -> list[Test]:
+    """Likelihood-ratio tests that linear combinations of the coefficients are zero, as `linear_hypothesis` is Wald's.
+
+    The smaller model is the larger one where the combinations are zero; Newton's method stays there, and begins at the
+    maximum of the larger one's quadratic, which is near. So nothing is counted again, and few steps are needed.
+
+    Args:
+        fit: a fitted model in which every column has an estimate.
+        hypotheses: of each test the (q, p) weights of the coefficients, a row a combination.
+
+    Raises:
+        ValueError: a column has no estimate, but may have one in the smaller model.
+    """
+    if fit.not_estimable:
+        raise ValueError("; ".join(fit.not_estimable.values()))
+    likelihood = PartialLikelihood(fit.sets, fit.ties)
+    tests = []
+    for combinations in hypotheses:
+        smaller = _restricted(likelihood, fit, linalg.null_space(combinations)) * likelihood.scale
+        fewer = int(np.linalg.matrix_rank(combinations))
+        tests.append(chi_square(max(0.0, 2 * (fit.log_likelihood - smaller)), fewer))
+    return tests
+
+
+def _restricted(likelihood: PartialLikelihood, fit: CoxFit, basis: Floats) -> float:
+    """The largest log-likelihood where the coefficients are combinations of the columns of a (p, q) basis."""
+    scaled = basis.T @ np.linalg.inv(fit.covariance)
+    at = np.linalg.solve(scaled @ basis, scaled @ fit.params) if basis.shape[1] else np.zeros(0)
+    now, has_moved = likelihood.at(basis @ at), True
+    while has_moved and basis.shape[1]:
+        step = inverse(basis.T @ now.information @ basis) @ (basis.T @ now.score)
+        if float(now.score @ (basis @ step)) <= TOLERANCE:
+            break
+        moved, now, has_moved = newton_step(likelihood, basis @ at, now, basis @ step)
+        at = basis.T @ moved
+    return now.log_likelihood
 
 
 def heterogeneity_test(estimates: Sequence[float], standard_errors: Sequence[float]) -> Test:

@@ -23,8 +23,8 @@ from cohort.survival.risk_sets import RiskSets, columns_of
 
 Ties = Literal["efron", "breslow"]
 
-_KEPT = 1 << 23
-"""Up to so many centred covariates (64 MB) are kept; beyond it they are centred anew, block by block."""
+_KEPT = 1 << 24
+"""Up to so many centred covariates (128 MB) are kept; beyond it they are centred anew, block by block."""
 _PIECE = 1 << 13
 """Values of a thin matrix that are multiplied together."""
 

@@ -14,8 +14,10 @@ from cohort.survival.inference import (
     chi_square,
     contrast_covariance,
     heterogeneity_test,
+    likelihood_ratio_test,
     linear_hypothesis,
     profile_interval,
+    restriction_tests,
     score_test,
     wald_test,
 )
@@ -99,6 +101,26 @@ def test_walds_test_of_one_column_is_the_square_of_its_z() -> None:
     test = wald_test(found, ["y"])
     assert (test.statistic, test.degrees_of_freedom) == (pytest.approx(z**2, rel=1e-12), 1)
     assert test.p_value == pytest.approx(math.erfc(abs(z) / math.sqrt(2)), rel=1e-10)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@given(st.integers(0, 500))
+def test_a_restriction_is_tested_as_by_fitting_the_smaller_model(seed: int) -> None:
+    """Equal coefficients, one of them zero, and both: the pooled column, one column, and none."""
+    rows = frame(seed)
+    full = fit(rows, ["x", "y"])
+    assume(full.columns == ("x", "y"))
+    equal, only_x, neither = restriction_tests(full, [np.array([[1.0, -1.0]]), np.array([[0.0, 1.0]]), np.eye(2)])
+    pooled = fit(rows.with_columns(z=pl.col("x") + pl.col("y")), ["z"])
+    assert equal == pytest.approx(likelihood_ratio_test(full, pooled), rel=1e-7, abs=1e-9)
+    assert only_x == pytest.approx(likelihood_ratio_test(full, fit(rows, ["x"])), rel=1e-7, abs=1e-9)
+    assert neither == pytest.approx(likelihood_ratio_test(full), rel=1e-7, abs=1e-9)
+
+
+def test_a_column_without_estimate_has_no_restriction_test() -> None:
+    found = fit(frame(5).with_columns(c=pl.lit(1)), ["x", "c"])
+    with pytest.raises(ValueError, match=r"^c does not vary among those at risk$"):
+        restriction_tests(found, [np.array([[1.0]])])
 
 
 def test_a_hypothesis_stated_twice_has_one_degree_of_freedom() -> None:
