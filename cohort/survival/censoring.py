@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from cohort.survival.arrays import Bools, Floats, Ints
-from cohort.survival.counting import stratum_codes
+from cohort.survival.counting import distinct, stratum_codes
 from cohort.survival.segments import Segments
 
 Convention = Literal["survival", "crr"]
@@ -69,7 +69,7 @@ def spells(
     """
     begin, end = (intervals.get_column(c).cast(pl.Float64).to_numpy() for c in (start, stop))
     has_event = intervals.select(pl.col(*events).cast(pl.Boolean)).select(pl.any_horizontal(pl.all()))
-    person = np.arange(intervals.height) if id is None else stratum_codes(intervals, [id])[0]
+    person = np.arange(intervals.height) if id is None else distinct(intervals.select(id))[0]
     stratum = stratum_codes(intervals, strata)[0]
     order = np.lexsort((begin, person))
     is_new = np.diff(person[order], prepend=-1) > 0

@@ -47,12 +47,12 @@ def score_residuals(fit: CoxFit, weights: Weights = "estimated", clusters: Ints 
     unit = lasting.observation.spells.person if clusters is None else clusters
     score = _Score(fit, lasting)
     of_rows = fit.sets.weight[rows.pattern, None] * score.of_rows(rows)
-    after, lost = score.of_lasting(), score.lost()
+    after, lost, places = score.of_lasting(), score.lost(), _Places(lasting.observation)
     residuals = np.zeros((int(unit.max(initial=-1)) + 1, len(fit.columns)))
     for place, k in enumerate(np.flatnonzero(fit.is_estimated)):
         total = _added(unit[rows.index], of_rows[:, k], unit) + _added(unit[lasting.index], after[:, k], unit)
         if weights == "estimated":
-            weighting = _Weighting(lasting, after[:, k], lost[:, k])
+            weighting = _Weighting(lasting, places, after[:, k], lost[:, k])
             total += _added(unit, weighting.of_censoring() - weighting.of_entry(), unit)
         residuals[:, place] = total
     return residuals
@@ -87,6 +87,25 @@ class _Score(Scores):
         return -self._lasting.share[:, None] * drawn
 
 
+class _Places:
+    """Where each interval stands among the moments of censoring and of entry: the same for every covariate.
+
+    Attributes:
+        censoring: (R,) bounds of the moments of censoring at which it is at risk; entry: of those of entry.
+        lost: the moment of those who are censored; new: that of those who enter.
+    """
+
+    def __init__(self, seen: Observation) -> None:
+        spells, lost, new = seen.spells, seen.censoring.keys, seen.entry.keys
+        upper = np.searchsorted(lost, seen.stops, side="right")
+        if seen.convention == "survival":
+            upper = np.where(spells.has_event, np.searchsorted(lost, seen.stops), upper)
+        self.censoring = np.searchsorted(lost, seen.starts, side="right"), upper
+        self.lost = np.searchsorted(lost, seen.stops[spells.is_censored])
+        self.entry = np.searchsorted(new, seen.starts), np.searchsorted(new, seen.stops)
+        self.new = np.searchsorted(new, seen.starts[spells.is_first])
+
+
 class _Weighting:
     """How the score changes with each person through the estimates of G and H.
 
@@ -94,8 +113,8 @@ class _Weighting:
     q(u) / Y(u), with q(u) the sum of what these add to the score from u on.
     """
 
-    def __init__(self, lasting: LastingRows, after: Floats, lost: Floats) -> None:
-        self._observation: Observation = lasting.observation
+    def __init__(self, lasting: LastingRows, places: _Places, after: Floats, lost: Floats) -> None:
+        self._observation, self._places = lasting.observation, places
         competing = self._observation.stops[lasting.index]
         self._begins, self._ends = (
             _running(keys, values) for keys, values in ((competing, after), (lasting.keys, lost))
@@ -103,26 +122,22 @@ class _Weighting:
 
     def of_censoring(self) -> Floats:
         """(R,) what each interval adds through G, with the sign of the score."""
-        seen, moments, spells = self._observation, self._observation.censoring, self._observation.spells
+        seen, moments = self._observation, self._observation.censoring
         # Fine and Gray's q counts T < u <= t; the weight itself is a product over T <= u < t, in R's convention.
         exact = seen.convention == "survival"
         per_person = self._per_person(moments, "right" if exact else "left", exact)
-        upper = np.searchsorted(moments.keys, seen.stops, side="right")
-        if exact:
-            upper = np.where(spells.has_event, np.searchsorted(moments.keys, seen.stops), upper)
-        part = _integral(moments, per_person, np.searchsorted(moments.keys, seen.starts, side="right"), upper)
-        part[spells.is_censored] += per_person[np.searchsorted(moments.keys, seen.stops[spells.is_censored])]
+        part = _integral(moments, per_person, *self._places.censoring)
+        part[seen.spells.is_censored] += per_person[self._places.lost]
         return part
 
     def of_entry(self) -> Floats:
         """(R,) the same for H, of which who enters at u lowers the denominator."""
-        seen, moments, spells = self._observation, self._observation.entry, self._observation.spells
+        seen, moments = self._observation, self._observation.entry
         if not len(moments.keys):
             return np.zeros(len(seen.starts))
         per_person = self._per_person(moments, "right", True)
-        lower, upper = (np.searchsorted(moments.keys, keys) for keys in (seen.starts, seen.stops))
-        part = _integral(moments, per_person, lower, upper)
-        part[spells.is_first] += per_person[np.searchsorted(moments.keys, seen.starts[spells.is_first])]
+        part = _integral(moments, per_person, *self._places.entry)
+        part[seen.spells.is_first] += per_person[self._places.new]
         return part
 
     def _per_person(self, moments: Moments, side: Literal["left", "right"], exact: bool) -> Floats:
