@@ -37,6 +37,8 @@ class Step:
     sql: str
     reads: tuple[str, ...]
     parameters: tuple[str, ...]
+    scans: tuple[str, ...] = ()
+    """What it reads, each as often as the SQL names it."""
 
     @property
     def grain(self) -> str:
@@ -107,7 +109,9 @@ def _read_step(path: Path) -> Step:
         raise TspoError(f"{path.name} must hold one select and nothing else.")
     code = "\n".join(line.split("--")[0] for line in sql.splitlines())
     parameters = tuple(sorted(set(_PARAMETER.findall(code))))
-    return Step(path.stem, sql, tuple(sorted(_tables_read(trees[0]))), parameters)
+    reads = _tables_read(trees[0])
+    scans = sorted(table.name for table in trees[0].find_all(exp.Table) if table.name in reads)
+    return Step(path.stem, sql, tuple(sorted(reads)), parameters, tuple(scans))
 
 
 def _tables_read(tree: exp.Query) -> set[str]:

@@ -1,11 +1,12 @@
 """What every model of the study needs: counts of the risk sets, person-time, the words of the protocol, one Cox fit.
 
-In: the tables `risk_change` and person-time, and the protocol. Out: `Setting` and `Fitted`, from which `cohort.models`
-makes its rows.
+In: the tables `risk_pattern`, `risk_change` and person-time, and the protocol. Out: `Setting` and `Fitted`, from which
+`cohort.models` makes its rows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -22,16 +23,35 @@ from cohort.survival.risk_sets import RiskSets
 STRATA = ("sex", "entry_period")
 """Columns whose combinations have a baseline hazard each."""
 OUTCOMES = ("dementia", "death")
+PATTERN_COLUMNS = (
+    "pattern",
+    *STRATA,
+    "entry_age_stratum",
+    "covariates",
+    "age_stratum",
+    *(f"dose_{e}" for e in EXPOSURES),
+    *(f"category_{e}" for e in EXPOSURES),
+)
+"""What the models read of `risk_pattern`."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every model needs: counts by outcome, prepared person-time, the analysis, and the dose of all fills."""
+    """What every model of an analysis needs.
+
+    Attributes:
+        counts: of each outcome, as `study_counts` has them.
+        frame: what `prepare` returns, for the numbers of persons behind each estimate; without a model that reads
+            intervals, `columns_counted` of it.
+        analysis: the protocol, and its name.
+        known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
+            that is absent has no `known_dose_share`.
+    """
 
     counts: Mapping[str, PatternCounts]
     frame: pl.DataFrame
     analysis: Analysis
-    known_dose: Mapping[str, DoseOfClass]
+    known_dose: Mapping[str, DoseOfClass] = field(default_factory=dict)
 
     @property
     def protocol(self) -> Protocol:
@@ -47,10 +67,11 @@ class Setting:
         """Whether a pattern has a known dose of every class."""
         return pl.all_horizontal(pl.col(f"dose_{exposure}").is_not_null() for exposure in EXPOSURES)
 
-    @property
+    @cached_property
     def known_time(self) -> pl.DataFrame:
-        """Person-time of known dose."""
-        return self.frame.drop_nulls(list(EXPOSURES))
+        """Person-time of known dose; where all is, no copy."""
+        has_unknown = any(self.frame.get_column(exposure).null_count() for exposure in EXPOSURES)
+        return self.frame.drop_nulls(list(EXPOSURES)) if has_unknown else self.frame
 
     def known(self, strata: Sequence[str] = (OVERALL,)) -> dict[tuple[str, str], Known]:
         """How much of the dose is known, by (age stratum, exposure)."""
@@ -98,35 +119,55 @@ def columns_needed(protocol: Protocol) -> list[str]:
     return [*fixed, *doses, *protocol.model.covariates]
 
 
-def prepare(person_time: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+def columns_counted() -> list[str]:
+    """Of what `prepare` returns, what the numbers behind an estimate are counted from."""
+    fixed = ["person_id", "event", "death", "days", "age_stratum"]
+    return [*fixed, *EXPOSURES, *(f"category_{exposure}" for exposure in EXPOSURES)]
+
+
+def prepare(
+    person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
     """Person-time ready for the models.
 
+    Args:
+        person_time: the table; lazily, no more of it is read at once than the result needs.
+        columns: those wanted of what is below; none: all.
+
     Returns:
-        The columns of `columns_needed`, and: `days` at risk; `entry_period`; `tspo_*`, the dose of each class in
-        units of `exposure.per`; on the follow-up scale `start_day` and `stop_day` count from entry.
+        The columns of `columns_needed`, text as categories, and: `days` at risk; `entry_period`; `tspo_*`, the dose of
+        each class in units of `exposure.per`; on the follow-up scale `start_day` and `stop_day` count from entry.
     """
-    frame = person_time.select(columns_needed(protocol)).with_columns(
+    frame = person_time.lazy().select(columns_needed(protocol))
+    text = [name for name, kind in frame.collect_schema().items() if kind == pl.String]
+    frame = frame.with_columns(
+        pl.col(text).cast(pl.Categorical),
         (pl.col("stop_day") - pl.col("start_day")).alias("days"),
         (pl.col("index_year") // protocol.strata.period_years * protocol.strata.period_years).alias("entry_period"),
         *((pl.col(f"dose_{e}") / protocol.exposure.per).alias(e) for e in EXPOSURES),
     )
-    if protocol.model.time_scale == "age":
-        return frame
-    entry = pl.col("start_day").min().over("person_id")
-    return frame.with_columns(pl.col("start_day") - entry, pl.col("stop_day") - entry)
+    if protocol.model.time_scale != "age":
+        entry = pl.col("start_day").min().over("person_id")
+        frame = frame.with_columns(pl.col("start_day") - entry, pl.col("stop_day") - entry)
+    return (frame if columns is None else frame.select(columns)).collect(engine="streaming")
 
 
-def study_counts(changes: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
-    """The counts of each outcome, `dementia` and `death`, from the table `risk_change`.
+def study_counts(patterns: pl.DataFrame, changes: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
+    """The counts of each outcome, `dementia` and `death`, from the tables `risk_pattern` and `risk_change`.
+
+    Args:
+        patterns: `PATTERN_COLUMNS` of the one.
+        changes: the other.
 
     Returns:
         Patterns with the strata, age_stratum, dose_* and category_* of each class, and 0 or 1 for each covariate.
     """
     has = {c: pl.col("covariates").str.split(", ").list.contains(c).cast(pl.Int8) for c in protocol.model.covariates}
+    described = patterns.select(PATTERN_COLUMNS).with_columns(**has).drop("covariates")
     counts = {}
     for outcome in OUTCOMES:
-        found = pattern_counts(changes.filter(pl.col("outcome") == outcome).drop("outcome"), STRATA)
-        counts[outcome] = replace(found, patterns=found.patterns.with_columns(**has).drop("covariates"))
+        own = changes.select("pattern", f"{outcome}_day", "change", outcome).drop_nulls()
+        counts[outcome] = pattern_counts(described, own, STRATA, time=f"{outcome}_day", events=outcome)
     return counts
 
 

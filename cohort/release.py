@@ -16,7 +16,6 @@ from cohort.analyses import PRIMARY, analyses
 from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK
 from cohort.cross_check import cross_check
-from cohort.curves import incidence_curves
 from cohort.disclosure import suppress_attrition, suppress_counts, suppress_estimates, suppress_time_at_risk
 from cohort.dose_checks import dose_computed, dose_discarded, missing_dose_bounds, time_known, told
 from cohort.dose_response_table import dose_response_table
@@ -26,12 +25,11 @@ from cohort.errors import ConservationError
 from cohort.evidence import drug_table
 from cohort.imputation import pooled
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
-from cohort.models import columns_needed, prepare
+from cohort.models import prepare
 from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
-from cohort.risks import absolute_risks
 from cohort.run import peak_memory_mb, versions, write_json
-from cohort.study import Prepared, read_models
+from cohort.study import Prepared, forget_settings, read_models
 
 _TOLERANCE = 1e-6
 
@@ -53,22 +51,27 @@ def check_conservation(table: TableRef) -> list[dict[str, Any]]:
 
 
 def write_release(
-    prepared: Prepared, tables: Mapping[str, TableRef], models: Sequence[str], record: Mapping[str, Any]
+    prepared: Prepared,
+    tables: Mapping[str, TableRef],
+    models: Sequence[str],
+    described: Mapping[str, str],
+    record: Mapping[str, Any],
 ) -> list[Diagnostic]:
     """Write every released file but the report.
 
     Args:
         tables: the primary analysis's tables.
         models: paths of the models' results.
+        described: paths of `study.DESCRIPTIONS`, by name.
         record: what the run knows of its steps and of its start, for `run.json`.
 
     Returns:
         The run's diagnostics; the run is marked when one of them failed.
     """
+    forget_settings()
     protocol = prepared.settings.load_protocol()
     balances = check_conservation(tables["conservation"])
-    person_time = pl.read_parquet(tables["person_time"].path, columns=columns_needed(protocol))
-    frame = prepare(person_time, protocol)
+    frame = prepare(pl.scan_parquet(tables["person_time"].path), protocol)
     result = pooled(read_models(models), protocol.model.confidence_level)
     estimates = released_estimates(result, protocol)
     result.diagnostics = [
@@ -79,8 +82,8 @@ def write_release(
         cross_check(frame, protocol),
     ]
     release = prepared.settings.folder.release
-    aged = frame if protocol.model.time_scale == "age" else prepare(person_time, protocol.changed(time_scale="age"))
-    released = _tables(protocol, tables, result, aged) | {
+    released = _tables(protocol, tables, result) | {name: pl.read_parquet(path) for name, path in described.items()}
+    released |= {
         "age": age_table(estimates, result.diagnostics, result.additive),
         "dose_response": dose_response_table(result.dose_points, estimates),
     }
@@ -119,9 +122,7 @@ def _dose_checks(tables: Mapping[str, TableRef], frame: pl.DataFrame, protocol: 
     ]
 
 
-def _tables(
-    protocol: Protocol, tables: Mapping[str, TableRef], result: ModelResult, frame: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
+def _tables(protocol: Protocol, tables: Mapping[str, TableRef], result: ModelResult) -> dict[str, pl.DataFrame]:
     threshold = protocol.disclosure.min_cell_count
     use = drug_table(protocol, pl.read_parquet(tables["drug_use"].path))
     coverage = release_coverage(pl.read_parquet(tables["dose_coverage"].path), threshold)
@@ -129,8 +130,6 @@ def _tables(
     return {
         "attrition": suppress_attrition(_attrition(tables["attrition"]), threshold),
         "person_time": suppress_time_at_risk(_person_time(tables["time_at_risk"], protocol), threshold),
-        "curves": incidence_curves(frame, protocol),
-        "risks": absolute_risks(frame, protocol),
         "diagnostics": diagnostics_frame(result.diagnostics),
         "dose_coverage": coverage,
         "supply": release_supply(loss, untold, threshold),

@@ -4,11 +4,13 @@
 only those whose content differs from the primary analysis.
 """
 
+import ctypes
 import json
 import os
 import platform
 import resource
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -63,6 +65,12 @@ def versions() -> dict[str, str]:
 def peak_memory_mb() -> float:
     """Largest resident memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def return_memory() -> None:
+    """Give freed memory back to the system, where the C library can: threads keep much of it, each its own."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -23,7 +23,7 @@ class Resources:
     """What a run may use. Memory beyond the limit spills to disk beside the run's private tables."""
 
     threads: int = 2
-    memory: str = "3GB"
+    memory: str = "1500MB"
 
 
 @dataclass
@@ -127,7 +127,7 @@ def _configure(connection: duckdb.DuckDBPyConnection, resources: Resources, spil
         connection.execute(f"set threads = {int(resources.threads)}")
         connection.execute("set memory_limit = $memory", {"memory": resources.memory})
     except duckdb.Error:
-        raise UsageError(f"--memory takes an amount such as 3GB; got '{resources.memory}'.") from None
+        raise UsageError(f"--memory takes an amount such as 2GB; got '{resources.memory}'.") from None
     connection.execute("set enable_progress_bar = false")
     connection.execute("set preserve_insertion_order = false")
     if spill is not None:

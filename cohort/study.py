@@ -8,7 +8,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any
 
 import polars as pl
@@ -17,20 +19,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from cohort.analyses import PRIMARY, Analysis, analyses
 from cohort.cdm import CDM_TABLES
 from cohort.counts import known_doses
-from cohort.engine import Step, TableRef, build, load_steps, table_key, write_input
+from cohort.curves import incidence_curves
+from cohort.engine import Step, TableRef, build, load_steps, stored_key, table_key, write_input
 from cohort.feasibility import Survey, survey
-from cohort.fitting import study_counts
+from cohort.fitting import PATTERN_COLUMNS, columns_counted, study_counts
 from cohort.inputs import study_inputs, study_parameters
-from cohort.models import columns_needed, fit_model, prepare
+from cohort.models import READ_INTERVALS, Setting, fit_model, prepare
 from cohort.protocol import Protocol, load_protocol
 from cohort.results import ModelResult
-from cohort.run import RunFolder, write_json
+from cohort.risks import absolute_risks
+from cohort.run import RunFolder, return_memory, write_json
 from cohort.source import Resources, open_cdm
 
 DOSE_REMEDY = "dose_remedy"
-MODEL_TABLES = ("risk_change", "person_time", "dose_known")
+MODEL_TABLES = ("risk_pattern", "risk_change", "person_time", "dose_known")
 """The tables that the models read."""
-_CDM_NAMES = {table.name for table in CDM_TABLES}
+DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
+"""What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
+CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
+"""The tables of the CDM."""
 _PRIMARY_ONLY = {"conservation", "attrition", "dose_coverage", "drug_use", "supply_loss"}
 
 
@@ -44,7 +51,7 @@ class RunSettings(BaseModel):
     protocol: str | None = Field(None, description="A protocol file; none: the primary protocol.")
     changes: tuple[str, ...] = Field((), description="Changes of the protocol, such as exposure.lag_days=0.")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads of the database engine.")
-    memory: str = Field("3GB", description="Memory of the database engine; what does not fit spills to disk.")
+    memory: str = Field("1500MB", description="Memory of the database engine; what does not fit spills to disk.")
 
     def load_protocol(self) -> Protocol:
         """The protocol with the changes applied; UsageError when either is wrong."""
@@ -128,7 +135,7 @@ def build_table(
     if primary is not None and primary.key == key:
         return primary
     path = settings.folder.tables(analysis) / f"{step_name}.parquet"
-    inputs = [available[name] for name in step.reads if name not in _CDM_NAMES]
+    inputs = [available[name] for name in step.reads if name not in CDM_NAMES]
     with open_cdm(settings.cdm, settings.resources, settings.folder.private / "spill") as cdm:
         return build(cdm.connection, step, parameters, inputs, key, path)
 
@@ -159,17 +166,69 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
     chosen = prepared.analysis(analysis)
     folder = prepared.settings.folder.private / "models"
     path = folder / f"{analysis}-{model.replace(' ', '-')}.json"
-    keys = [tables[name].key for name in MODEL_TABLES]
-    key = _digest(*keys, chosen.protocol.content_hash(), code_hash(), analysis, model)
+    needed = tuple(tables[name] for name in MODEL_TABLES)
+    key = _digest(*(table.key for table in needed), chosen.protocol.content_hash(), code_hash(), analysis, model)
     if _stored(path).get("key") == key:
         return str(path)
-    changes, person_time, dose_known = (tables[name].path for name in MODEL_TABLES)
-    counts = study_counts(pl.read_parquet(changes), chosen.protocol)
-    frame = prepare(pl.read_parquet(person_time, columns=columns_needed(chosen.protocol)), chosen.protocol)
-    result = fit_model(model, counts, frame, chosen, known_doses(pl.read_parquet(dose_known)))
+    result = fit_model(model, setting_of(chosen, needed))
+    return_memory()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"key": key, **asdict(result)})
     return str(path)
+
+
+def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) -> str:
+    """Make one of `DESCRIPTIONS` of the primary analysis, or keep it; a private file, whose path is returned.
+
+    Args:
+        tables: at least `MODEL_TABLES`, of the primary analysis.
+    """
+    chosen = prepared.analysis(PRIMARY)
+    path = prepared.settings.folder.private / "models" / f"{PRIMARY}-{name}.parquet"
+    key = _digest(tables["person_time"].key, chosen.protocol.content_hash(), code_hash(), name)
+    if stored_key(path) == key:
+        return str(path)
+    of_age = chosen.protocol.changed(time_scale="age")
+    if of_age == chosen.protocol:
+        frame = setting_of(chosen, tuple(tables[name] for name in MODEL_TABLES)).frame
+    else:
+        frame = prepare(pl.scan_parquet(tables["person_time"].path), of_age)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".parquet.part")
+    DESCRIPTIONS[name](frame, chosen.protocol).write_parquet(temporary, metadata={"content_key": key})
+    temporary.replace(path)
+    return_memory()
+    return str(path)
+
+
+def setting_of(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
+    """What the models of an analysis need, read from `MODEL_TABLES`.
+
+    The last one is kept, for reading takes longer than some models do; `forget_settings` frees it.
+    """
+    with _READING:  # who needs the same waits for it
+        return _setting(analysis, tables)
+
+
+def forget_settings() -> None:
+    """Free what `setting_of` has kept."""
+    _setting.cache_clear()
+
+
+_READING = Lock()
+
+
+@lru_cache(maxsize=1)
+def _setting(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
+    protocol = analysis.protocol
+    patterns, changes, person_time, dose_known = (table.path for table in tables)
+    wanted = None if READ_INTERVALS.intersection(analysis.models) else columns_counted()
+    return Setting(
+        study_counts(pl.read_parquet(patterns, columns=list(PATTERN_COLUMNS)), pl.read_parquet(changes), protocol),
+        prepare(pl.scan_parquet(person_time), protocol, wanted),
+        analysis,
+        known_doses(pl.read_parquet(dose_known)),
+    )
 
 
 def read_models(paths: Sequence[str]) -> ModelResult:
@@ -180,6 +239,7 @@ def read_models(paths: Sequence[str]) -> ModelResult:
     return total
 
 
+@cache
 def code_hash() -> str:
     """A hash of the package's own source: results of other code are not reused."""
     package = Path(__file__).parent

@@ -32,7 +32,9 @@ _changes = click.option(
 _threads = click.option(
     "--threads", default=2, show_default=True, type=click.IntRange(1, 256), help="Threads of the database engine."
 )
-_memory = click.option("--memory", default="3GB", show_default=True, help="Memory of the database engine; more spills.")
+_memory = click.option(
+    "--memory", default="1500MB", show_default=True, help="Memory of the database engine; more spills."
+)
 
 
 class _Group(click.Group):

@@ -6,6 +6,7 @@ A task takes paths and content keys, calls one function of `cohort`, and returns
 
 import sys
 import time
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,20 +21,25 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
 from cohort.analyses import PRIMARY
-from cohort.engine import TableRef
+from cohort.engine import TableRef, load_steps
+from cohort.models import LARGE
 from cohort.release import write_release
 from cohort.report import build_report
+from cohort.run import peak_memory_mb
 from cohort.study import (
+    CDM_NAMES,
+    DESCRIPTIONS,
     DOSE_REMEDY,
     MODEL_TABLES,
     Prepared,
     RunSettings,
     build_table,
+    describe_one,
     fit_one,
     prepare_run,
     steps_of,
@@ -73,22 +79,32 @@ def model(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, Ta
     return fit_one(prepared, analysis, model, tables)
 
 
+@task(name="description", task_run_name="primary: {name}", cache_policy=NO_CACHE)
+def description(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) -> str:
+    """Make curves or risks of the primary analysis."""
+    return describe_one(prepared, name, tables)
+
+
 @task(name="release", cache_policy=NO_CACHE)
 def release(
-    prepared: Prepared, tables: Mapping[str, TableRef], models: Sequence[str], record: Mapping[str, Any]
+    prepared: Prepared,
+    tables: Mapping[str, TableRef],
+    models: Sequence[str],
+    described: Mapping[str, str],
+    record: Mapping[str, Any],
 ) -> bool:
     """Write the released files; true when a diagnostic gate failed."""
-    return any(d.verdict == "fail" for d in write_release(prepared, tables, models, record))
+    return any(d.verdict == "fail" for d in write_release(prepared, tables, models, described, record))
 
 
 @task(name="report", cache_policy=NO_CACHE)
-def report(prepared: Prepared, is_released: object) -> str:
+def report(prepared: Prepared) -> str:
     """Build report.html from the released files."""
     return str(build_report(prepared.settings.folder.release))
 
 
 @task(name="publish", cache_policy=NO_CACHE)
-def publish(prepared: Prepared, is_released: object) -> None:
+def publish(prepared: Prepared) -> None:
     """Show attrition, hazard ratios and a summary in Prefect: released numbers only."""
     folder = prepared.settings.folder.release
     estimates = pl.read_parquet(folder / "estimates.parquet")
@@ -97,71 +113,142 @@ def publish(prepared: Prepared, is_released: object) -> None:
     create_markdown_artifact(key="summary", markdown=summary_markdown(folder))
 
 
-@flow(name="tspo-study", task_runner=ThreadPoolTaskRunner(max_workers=1))  # type: ignore[arg-type]
+@flow(name="tspo-study", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
 def study(settings: RunSettings) -> StudyOutcome:
     """Run the whole study: tables, models, release, report."""
     started = time.perf_counter()
     prepared = prepare(settings)
     for warning in prepared.survey.warnings:
         get_run_logger().warning(warning)
-    tables: dict[str, dict[str, PrefectFuture[TableRef]]] = {}
-    tables[PRIMARY] = _submit_tables(prepared, PRIMARY, {})
-    if not tables[PRIMARY][DOSE_REMEDY].result().rows:
-        prepared = prepared.without_bounds()
-    for analysis in prepared.planned[1:]:
-        tables[analysis] = _submit_tables(prepared, analysis, tables[PRIMARY])
-    models: dict[tuple[str, str], PrefectFuture[str]] = {
-        (analysis, name): _submit_model(prepared, analysis, name, built)
-        for analysis, built in tables.items()
-        for name in prepared.analysis(analysis).models
+    work = _Work(prepared)
+    work.do()
+    record = {
+        "steps": work.steps(),
+        "models": work.fits(),
+        "scans": work.scans(),
+        "seconds": round(time.perf_counter() - started, 1),
     }
-    steps = {(a, s): future for a, built in tables.items() for s, future in built.items()}
-    _follow({**steps, **models})
-    refs = {name: future.result() for name, future in tables[PRIMARY].items()}
-    record = {"steps": _steps(tables), "seconds": round(time.perf_counter() - started, 1)}
-    gate_failed = release.submit(prepared, refs, [future.result() for future in models.values()], record)
-    page = report.submit(prepared, gate_failed)
-    publish.submit(prepared, gate_failed).result()
-    outcome = StudyOutcome(report=page.result(), gate_failed=gate_failed.result(), warnings=prepared.survey.warnings)
+    gate_failed = release(work.prepared, work.tables(PRIMARY), work.models(), work.descriptions(), record)
+    page = report(work.prepared)
+    publish(work.prepared)
     tell("report", 1, 1)
-    return outcome
+    return StudyOutcome(report=page, gate_failed=gate_failed, warnings=prepared.survey.warnings)
 
 
-def _submit_tables(
-    prepared: Prepared, analysis: str, primary: Mapping[str, PrefectFuture[TableRef]]
-) -> dict[str, PrefectFuture[TableRef]]:
-    futures: dict[str, PrefectFuture[TableRef]] = {}
-    for step in steps_of(analysis):
-        upstream: Any = {name: futures[name] for name in step.reads if name in futures}
-        same: Any = primary.get(step.name)
-        futures[step.name] = table.submit(prepared, analysis, step.name, upstream, same)
-    return futures
+Job = tuple[str, str]
+"""An analysis, and one of its tables, models or descriptions."""
 
 
-def _submit_model(prepared: Prepared, analysis: str, name: str, built: Mapping[str, Any]) -> PrefectFuture[str]:
-    tables: Any = {table: built[table] for table in MODEL_TABLES}
-    return model.submit(prepared, analysis, name, tables)
+class _Work:
+    """Tables and what is fitted to them, two tasks at a time, of which one at most builds a table.
 
+    A table takes all threads and much memory; a model takes one thread and reads tables that are there. Models that
+    take much memory too come last, alone.
 
-def _follow(futures: Mapping[tuple[str, str], PrefectFuture[Any]]) -> None:
-    """Wait for every task in order, and say how far the run is; the first failure ends the run."""
-    artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description="Tables and models of the run"))
-    for done, ((analysis, name), future) in enumerate(futures.items(), start=1):
-        future.result()
-        tell(f"{analysis}: {name.replace('_', ' ')}", done, len(futures))
-        if done % 10 == 0 or done == len(futures):
-            update_progress_artifact(artifact, 100 * done / len(futures))
+    Attributes:
+        prepared: the run; once the primary tables are built, without the bounds that would change nothing.
+    """
 
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self._built: dict[Job, PrefectFuture[TableRef]] = {}
+        self._fitted: dict[Job, PrefectFuture[str]] = {}
+        self._to_build = deque((PRIMARY, step.name) for step in steps_of(PRIMARY))
+        self._to_fit: deque[Job] = deque()
+        self._large: list[Job] = []
+        self._running: dict[Job, PrefectFuture[Any]] = {}
+        self._began: dict[Job, float] = {}
+        self._cost: dict[Job, dict[str, float]] = {}
+        self._progress = cast("UUID", create_progress_artifact(0.0, key="progress", description="Tables and models"))
 
-def _steps(tables: Mapping[str, Mapping[str, PrefectFuture[TableRef]]]) -> list[dict[str, Any]]:
-    """What each table took, for run.json; a table shared by analyses stands once."""
-    seen: dict[str, dict[str, Any]] = {}
-    for analysis, built in tables.items():
-        for future in built.values():
+    def do(self) -> None:
+        """Do all of it; the first failure ends the run."""
+        while self._to_build or self._to_fit or self._large or self._running:
+            self._start()
+            first = next(as_completed(list(self._running.values())))
+            job = next(job for job, future in self._running.items() if future is first)
+            first.result()
+            del self._running[job]
+            took = time.perf_counter() - self._began[job]
+            self._cost[job] = {"seconds": round(took, 2), "peak_memory_mb": round(peak_memory_mb(), 1)}
+            self._finish(job)
+
+    def _start(self) -> None:
+        is_building = any(job in self._built for job in self._running)
+        if self._to_build and not is_building:
+            analysis, step = job = self._to_build.popleft()
+            upstream: Any = {r: self._built[analysis, r] for r in _reads(step) if (analysis, r) in self._built}
+            same: Any = self._built.get((PRIMARY, step))
+            self._began[job] = time.perf_counter()
+            self._built[job] = self._running[job] = table.submit(self.prepared, analysis, step, upstream, same)
+        while self._to_fit and len(self._running) < 2:
+            self._fit(self._to_fit.popleft())
+        if self._large and not self._running:
+            self._fit(self._large.pop())
+
+    def _fit(self, job: Job) -> None:
+        analysis, name = job
+        tables: Any = {table: self._built[analysis, table] for table in MODEL_TABLES}
+        if name in DESCRIPTIONS:
+            future = description.submit(self.prepared, name, tables)
+        else:
+            future = model.submit(self.prepared, analysis, name, tables)
+        self._began[job] = time.perf_counter()
+        self._fitted[job] = self._running[job] = future
+
+    def _finish(self, job: Job) -> None:
+        analysis, name = job
+        is_last_table = job in self._built and name == steps_of(analysis)[-1].name
+        if is_last_table and analysis == PRIMARY:
+            if not self.tables(PRIMARY)[DOSE_REMEDY].rows:
+                self.prepared = self.prepared.without_bounds()
+            self._to_build.extend((a, step.name) for a in self.prepared.planned[1:] for step in steps_of(a))
+            self._to_fit.extend((PRIMARY, name) for name in DESCRIPTIONS)
+        if is_last_table:
+            for fitted in self.prepared.analysis(analysis).models:
+                (self._large if fitted in LARGE else self._to_fit).append((analysis, fitted))
+        done = len(self._cost)
+        total = sum(len(steps_of(a)) + len(self.prepared.analysis(a).models) for a in self.prepared.planned)
+        total += len(DESCRIPTIONS)
+        tell(f"{analysis}: {name.replace('_', ' ')}", done, total)
+        if done % 10 == 0 or done == total:
+            update_progress_artifact(self._progress, 100 * done / total)
+
+    def tables(self, analysis: str) -> dict[str, TableRef]:
+        """The tables of an analysis."""
+        return {name: future.result() for (a, name), future in self._built.items() if a == analysis}
+
+    def models(self) -> list[str]:
+        """Paths of the models' results, in the order of the plan."""
+        return [self._fitted[a, m].result() for a in self.prepared.planned for m in self.prepared.analysis(a).models]
+
+    def descriptions(self) -> dict[str, str]:
+        """Paths of `DESCRIPTIONS`."""
+        return {name: self._fitted[PRIMARY, name].result() for name in DESCRIPTIONS}
+
+    def steps(self) -> list[dict[str, Any]]:
+        """What each table took, for run.json; a table shared by analyses stands once. Memory is the most so far."""
+        seen: dict[str, dict[str, Any]] = {}
+        for (analysis, name), future in self._built.items():
             ref = future.result()
             entry = {"name": ref.name, "analysis": analysis, "rows": ref.rows, "key": ref.key}
-            seen.setdefault(ref.path, entry | {"seconds": round(ref.seconds, 2), "fresh": ref.is_fresh})
-    return list(seen.values())
+            entry |= {**self._cost[analysis, name], "seconds": round(ref.seconds, 2), "fresh": ref.is_fresh}
+            seen.setdefault(ref.path, entry)
+        return list(seen.values())
+
+    def fits(self) -> list[dict[str, Any]]:
+        """What each model and description took; two of them may share the processor."""
+        return [{"name": name, "analysis": analysis, **self._cost[analysis, name]} for analysis, name in self._fitted]
+
+    def scans(self) -> dict[str, int]:
+        """How often each table of the CDM was read to build what was not there yet."""
+        refs = {ref.path: ref for ref in (future.result() for future in self._built.values())}
+        names = (table for ref in refs.values() if not ref.is_fresh for table in load_steps()[ref.name].scans)
+        return dict(sorted(Counter(name for name in names if name in CDM_NAMES).items()))
+
+
+def _reads(step: str) -> tuple[str, ...]:
+    return load_steps()[step].reads
 
 
 if __name__ == "__main__":

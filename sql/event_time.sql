@@ -1,40 +1,28 @@
--- One row per outcome, stratum and day on which an interval starts or ends: the last event time that is not later.
-with boundary as (
-    select profile.sex, profile.entry_period, person_time.start_day - profile.origin_day as day, 0 as event, 0 as death
-    from person_time
-    inner join profile on profile.person_id = person_time.person_id
+-- One row per stratum and day on which an interval starts or ends: the last days with each outcome that are not later.
+with one as (
+    select risk_pattern.sex, risk_pattern.entry_period, unnest(risk_pattern.intervals) as interval
+    from risk_pattern
+),
+
+boundary as (
+    select one.sex, one.entry_period, one.interval.start_day as day, 0 as event, 0 as death
+    from one
     union all
-    select
-        profile.sex,
-        profile.entry_period,
-        person_time.stop_day - profile.origin_day as day,
-        person_time.event,
-        person_time.death
-    from person_time
-    inner join profile on profile.person_id = person_time.person_id
+    select one.sex, one.entry_period, one.interval.stop_day as day, one.interval.event, one.interval.death
+    from one
 ),
 
 happening as (
     select boundary.sex, boundary.entry_period, boundary.day, max(boundary.event) as dementia, max(boundary.death) as death
     from boundary
     group by boundary.sex, boundary.entry_period, boundary.day
-),
-
-of_outcome as (
-    select 'dementia' as outcome, happening.sex, happening.entry_period, happening.day, happening.dementia as happens
-    from happening
-    union all
-    select 'death' as outcome, happening.sex, happening.entry_period, happening.day, happening.death as happens
-    from happening
 )
 
 select
-    of_outcome.outcome,
-    of_outcome.sex,
-    of_outcome.entry_period,
-    of_outcome.day,
-    max(case when of_outcome.happens = 1 then of_outcome.day end) over (
-        partition by of_outcome.outcome, of_outcome.sex, of_outcome.entry_period
-        order by of_outcome.day
-    ) as event_day
-from of_outcome
+    happening.sex,
+    happening.entry_period,
+    happening.day,
+    max(case when happening.dementia = 1 then happening.day end) over so_far as dementia_day,
+    max(case when happening.death = 1 then happening.day end) over so_far as death_day
+from happening
+window so_far as (partition by happening.sex, happening.entry_period order by happening.day)

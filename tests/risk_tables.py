@@ -1,16 +1,20 @@
-"""The table `risk_change` of made-up person-time, by the study's own SQL."""
+"""The tables of risk sets of made-up person-time, by the study's own SQL."""
+
+from typing import Any
 
 import duckdb
 import polars as pl
 
 from cohort.engine import create_inputs, load_steps
-from cohort.fitting import study_counts
+from cohort.fitting import OUTCOMES, PATTERN_COLUMNS, study_counts
 from cohort.protocol import Protocol
 from cohort.survival.pattern_counts import PatternCounts
 
+TABLES = ("risk_pattern", "event_time", "risk_change")
 
-def risk_change(prepared: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
-    """Changes of the risk sets of prepared person-time (on the time scale of the protocol already)."""
+
+def risk_tables(prepared: pl.DataFrame, protocol: Protocol) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Patterns and changes of prepared person-time (on the time scale of the protocol already)."""
     has = [pl.when(pl.col(c) == 1).then(pl.lit(c)) for c in sorted(protocol.model.covariates)]
     covariates = pl.concat_str(has, separator=", ", ignore_nulls=True) if has else pl.lit("")
     described = ["person_id", "sex", "entry_period", pl.col("age_stratum").alias("entry_age_stratum")]
@@ -19,13 +23,30 @@ def risk_change(prepared: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     connection = duckdb.connect(":memory:")
     try:
         create_inputs(connection, {"person_time": prepared, "profile": profile.with_columns(origin_day=pl.lit(0))})
-        for name in ("event_time", "risk_change"):
+        for name in TABLES:
             connection.execute(f"create temporary table {name} as {load_steps()[name].sql}")
-        return connection.sql("select * from risk_change").pl()
+        patterns = connection.sql(f"select {', '.join(PATTERN_COLUMNS)} from risk_pattern").pl()
+        return patterns, connection.sql("select * from risk_change").pl()
     finally:
         connection.close()
 
 
 def counts_of(prepared: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
     """The counts of each outcome, as the models take them."""
-    return study_counts(risk_change(prepared, protocol), protocol)
+    return study_counts(*risk_tables(prepared, protocol), protocol)
+
+
+def changes_of(patterns: pl.DataFrame, changes: pl.DataFrame) -> list[dict[str, Any]]:
+    """Both tables as one, a row per outcome, pattern and event day with a change or an event: as the oracle has it."""
+    rows: list[dict[str, Any]] = []
+    for outcome in OUTCOMES:
+        day = pl.col(f"{outcome}_day")
+        summed = (
+            changes.filter(day.is_not_null())
+            .group_by("pattern", day.alias("event_day"))
+            .agg(pl.col("change").sum(), pl.col(outcome).sum().alias("events"))
+            .filter((pl.col("change") != 0) | (pl.col("events") != 0))
+        )
+        described = summed.join(patterns, on="pattern", validate="m:1").drop("pattern")
+        rows += described.with_columns(outcome=pl.lit(outcome)).to_dicts()
+    return rows

@@ -8,10 +8,12 @@ from typing import Any
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 
+from cohort.fitting import PATTERN_COLUMNS
 from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
 from cohort.trial import run_tables
 from tests import oracle, worlds
+from tests.risk_tables import changes_of
 
 EXAMPLES = int(os.environ.get("TSPO_EXAMPLES", "100"))
 """Drawn CDMs for each test; `make proof` draws thousands."""
@@ -38,6 +40,11 @@ PATTERN = (
     *("category_tspo_binder", "category_tspo_non_binder", "category_tspo_unknown"),
 )
 RISK_CHANGE = ("outcome", "sex", "entry_period", *PATTERN, "event_day", "change", "events")
+PATTERN_TYPES = {c: pl.Float64 if c.startswith("dose_") else pl.String for c in PATTERN_COLUMNS} | {
+    "pattern": pl.Int64,
+    "entry_period": pl.Int64,
+}
+CHANGE_TYPES = dict.fromkeys(("pattern", "dementia_day", "death_day", "change", "dementia", "death"), pl.Int64)
 GIVEN = ("form_words", "routes", "inpatient_visits")
 """What the oracle is told in its settings, and the SQL in tables."""
 COVARIATES = ("anxiety_disorder", "depression")
@@ -77,7 +84,7 @@ def study_tables() -> dict[str, pl.DataFrame]:
 @given(worlds.cdm_tables(), worlds.settings())
 def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
     """The ledger, the supplies, and person-time with lagged doses, categories, events, strata and covariates."""
-    names = ["dose", "stockpile", "supply", "use_period", "person_time", "profile", "risk_change"]
+    names = ["dose", "stockpile", "supply", "use_period", "person_time", "profile", "risk_pattern", "risk_change"]
     tables = run_tables(cdm, protocol_of(chosen), names, study_tables())
     fills = oracle.ledger(cdm, worlds.STUDY_DRUGS, chosen)
     piled = oracle.stockpile(cdm, fills, chosen)
@@ -101,7 +108,13 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
         for row in expected
     ]
     changes = oracle.risk_changes(followed_rows, ("sex", "entry_period"), PATTERN)
-    assert _sorted(tables["risk_change"], RISK_CHANGE) == _sorted(changes, RISK_CHANGE)
+    assert _sorted(_changes(tables), RISK_CHANGE) == _sorted(changes, RISK_CHANGE)
+
+
+def _changes(tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What the SQL says of the risk sets, as the oracle says it."""
+    patterns = pl.DataFrame([{c: row[c] for c in PATTERN_COLUMNS} for row in tables["risk_pattern"]], PATTERN_TYPES)
+    return changes_of(patterns, pl.DataFrame(tables["risk_change"], CHANGE_TYPES))
 
 
 def _rows(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -7,10 +7,6 @@ the others. What is asked for and cannot be estimated has a row that says why.
 
 from collections.abc import Callable, Mapping
 
-import polars as pl
-
-from cohort.analyses import Analysis
-from cohort.counts import DoseOfClass
 from cohort.fitting import STRATA, Setting, columns_needed, prepare
 from cohort.models.age import by_age_at_entry, by_continuous_age
 from cohort.models.categories import categories, categories_by_age
@@ -18,9 +14,8 @@ from cohort.models.dose_response import dose_response
 from cohort.models.linear import linear, linear_by_age
 from cohort.models.subdistribution import subdistribution
 from cohort.results import ModelResult
-from cohort.survival.pattern_counts import PatternCounts
 
-__all__ = ["MODELS", "STRATA", "columns_needed", "fit_model", "prepare"]
+__all__ = ["LARGE", "MODELS", "READ_INTERVALS", "STRATA", "Setting", "columns_needed", "fit_model", "prepare"]
 
 MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "linear": linear,
@@ -36,24 +31,17 @@ MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
 """The models of an analysis, by the name that `fit_model` takes."""
 
 
-def fit_model(
-    name: str,
-    counts: Mapping[str, PatternCounts],
-    frame: pl.DataFrame,
-    analysis: Analysis,
-    known_dose: Mapping[str, DoseOfClass] | None = None,
-) -> ModelResult:
-    """Fit one of `MODELS` to the risk sets of an analysis.
+READ_INTERVALS = frozenset({"linear by age at entry", "dose-response", "subdistribution"})
+"""Those that look at a person's intervals one by one, and not only at counts and risk sets."""
 
-    Args:
-        name: of the model.
-        counts: of each outcome, as `fitting.study_counts` has them.
-        frame: what `prepare` returns, for the numbers of persons behind each estimate.
-        analysis: the protocol, and its name.
-        known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
-            that is absent has no `known_dose_share`.
+LARGE = frozenset({"subdistribution"})
+"""Those that need far more memory than others: each interval has arrays of its own."""
+
+
+def fit_model(name: str, setting: Setting) -> ModelResult:
+    """Fit one of `MODELS` to the risk sets of an analysis.
 
     Returns:
         An estimate for everything asked for; what cannot be estimated has a row that says why.
     """
-    return MODELS[name](Setting(counts, frame, analysis, known_dose or {}))
+    return MODELS[name](setting)

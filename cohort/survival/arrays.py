@@ -1,8 +1,12 @@
 """The types of arrays."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
+"""Whole numbers of any width: where there are many, the narrow half is read in half the time."""
 Bools = npt.NDArray[np.bool_]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from cohort.survival.arrays import Bools, Floats, Ints
+from cohort.survival.arrays import Bools, Floats, Indices, Ints
 from cohort.survival.risk_sets import RiskSets, Rows, counts
 
 _TABLE = 8
@@ -234,7 +234,7 @@ def _grid(
     return grid, lo, hi
 
 
-def count_below(grid: Ints, keys: Ints, size: int) -> Ints:
+def count_below(grid: Ints, keys: Indices, size: int) -> Ints:
     """How many entries of an ascending grid are below each key.
 
     Args:

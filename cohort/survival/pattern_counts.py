@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
-from cohort.survival.arrays import Floats, Ints
+from cohort.survival.arrays import Floats, Indices, Ints
 from cohort.survival.counting import count_below, distinct, not_later, stratum_codes
 from cohort.survival.risk_sets import RiskSets, counts
-
-_COUNTED = ("change", "events")
 
 
 @dataclass(frozen=True)
@@ -23,22 +22,18 @@ class PatternCounts:
     """Changes of the risk sets, one row per pattern and event time.
 
     Attributes:
-        patterns: (M, ...) what the patterns are: any columns, those of the strata among them.
+        patterns: (M, ...) what the patterns are, stratum after stratum: any columns, those of the strata among them.
         strata: the columns whose combinations have a baseline hazard each.
-        pattern: (R,) index into the patterns.
         times: (T,) the distinct event times, ascending.
-        time: (R,) index into them.
-        change: (R,) number who leave after it, less the number who come in between it and the next.
-        events: (R,) number of events.
+        change: (T, M) number who leave after each, less the number who come in between it and the next.
+        events: (T, M) number of events.
     """
 
     patterns: pl.DataFrame
     strata: tuple[str, ...]
-    pattern: Ints
     times: Floats
-    time: Ints
-    change: Floats
-    events: Floats
+    change: sparse.csc_array
+    events: sparse.csc_array
 
     def model(self, columns: Mapping[str, pl.Expr], keep: pl.Expr | None = None) -> RiskSets:
         """The risk sets of a model: patterns alike in its covariates become one.
@@ -63,19 +58,17 @@ class PatternCounts:
         return self._risk_sets(renumbered, design[example], stratum[example], names)
 
     def _risk_sets(self, renumbered: Ints, design: pl.DataFrame, stratum: Ints, names: Sequence[str]) -> RiskSets:
-        kept = renumbered[self.pattern] >= 0
-        pattern, time = renumbered[self.pattern[kept]], self.time[kept]
-        change, events = self.change[kept], self.events[kept]
         width = max(len(self.times), 1)
-        own = stratum[pattern]
-        grid = np.flatnonzero(np.bincount((own * width + time)[events > 0], minlength=len(names) * width))
+        # Where in the stratum's grid of times a pattern's own event times begin; negative for patterns left out.
+        origin = np.where(renumbered >= 0, stratum[renumbered] * width, -1) if len(stratum) else renumbered
+        events = self._placed(self.events, origin, renumbered)
+        grid = np.flatnonzero(np.bincount(events.at[events.count > 0], minlength=len(names) * width))
         loud, stratum_of_time = np.unique(grid // width, return_inverse=True)
-        # The last event time of this model that is not later; before a stratum's first nobody is compared with anybody.
-        place = count_below(grid, own * width + time + 1, len(names) * width) - 1
-        after = place >= np.searchsorted(grid, own * width)
-        place, pattern, shape = place[after], pattern[after], (len(grid), design.height)
-        moved = counts(place, pattern, change[after], shape)
-        happened = counts(place, pattern, events[after], shape)
+        shape = (len(grid), design.height)
+        moved, happened = (
+            placed.onto(grid, width, len(names) * width, shape)
+            for placed in (self._placed(self.change, origin, renumbered), events)
+        )
         present = np.flatnonzero(np.diff(moved.indptr) + np.diff(happened.indptr))
         return RiskSets(
             columns=tuple(design.columns),
@@ -91,33 +84,88 @@ class PatternCounts:
             silent=tuple(name for k, name in enumerate(names) if k not in set(loud)),
         )
 
+    def _placed(self, matrix: sparse.csc_array, origin: Ints, renumbered: Ints) -> "_Placed":
+        """The entries of a matrix, without those of patterns left out, at their stratum and time."""
+        lengths = np.diff(matrix.indptr)
+        small = np.int32 if max(int(origin.max(initial=0)) + len(self.times), len(renumbered)) < 2**31 else np.int64
+        start = np.repeat(origin.astype(small), lengths)
+        pattern = np.repeat(renumbered.astype(small), lengths)
+        at, count = start + matrix.indices.astype(small, copy=False), matrix.data
+        if (origin < 0).any():
+            kept = start >= 0
+            start, pattern, at, count = start[kept], pattern[kept], at[kept], count[kept]
+        return _Placed(start, at, pattern, count)
 
-def pattern_counts(changes: pl.DataFrame, strata: Sequence[str], time: str = "event_day") -> PatternCounts:
+
+@dataclass(frozen=True)
+class _Placed:
+    """Entries (R,): where their stratum's times start, where they are, of which pattern, and how many."""
+
+    start: Indices
+    at: Indices
+    pattern: Indices
+    count: Floats
+
+    def onto(self, grid: Ints, width: int, size: int, shape: tuple[int, int]) -> sparse.csc_array:
+        """A matrix over the event times of a grid: each entry goes to the last one of its stratum that is not later.
+
+        Before a stratum's first event time nobody is compared with anybody.
+        """
+        place = count_below(grid, self.at + 1, size) - 1
+        first = count_below(grid, np.arange(0, size, width), size)
+        after = place >= first[self.start // width]
+        return counts(place[after], self.pattern[after], self.count[after], shape)
+
+
+def pattern_counts(
+    patterns: pl.DataFrame,
+    changes: pl.DataFrame,
+    strata: Sequence[str],
+    time: str = "event_day",
+    change: str = "change",
+    events: str = "events",
+) -> PatternCounts:
     """Read counts.
 
     Args:
-        changes: one row per pattern and event time: the columns of the pattern, `time`, `change`, `events`.
-        strata: those columns of the pattern whose combinations have a baseline hazard each.
-        time: the column of the event time.
+        patterns: one row per pattern: its number, `pattern`, and any columns.
+        changes: rows of `pattern`, an event time, the change and the events there; rows of one pattern and time add up.
+        strata: those columns of the patterns whose combinations have a baseline hazard each.
+        time, change, events: columns of `changes`.
+
+    Raises:
+        ValueError: changes are of patterns that are not there; the message says how many.
     """
-    described = changes.drop(time, *_COUNTED)
-    number, example = distinct(described)
-    # In an order that is not that of the counts, which a database may give in any.
-    patterns = described[example]
-    order = patterns.select(pl.struct(pl.all()).hash()).to_series().arg_sort().to_numpy()
-    position = np.empty(len(order), np.int64)
-    position[order] = np.arange(len(order))
+    described = patterns.sort(*strata, "pattern")
+    place = _places(described.get_column("pattern").to_numpy(), changes.get_column("pattern").to_numpy())
     day = changes.get_column(time).to_numpy()
     times = np.unique(day)
+    row, shape = not_later(times, day) - 1, (len(times), described.height)
+    change_of, events_of = (changes.get_column(c).cast(pl.Float64).to_numpy() for c in (change, events))
+    happens = np.flatnonzero(events_of)
     return PatternCounts(
-        patterns[order],
+        described.drop("pattern"),
         tuple(strata),
-        position[number],
         times.astype(np.float64),
-        not_later(times, day) - 1,
-        changes.get_column("change").to_numpy().astype(np.float64),
-        changes.get_column("events").to_numpy().astype(np.float64),
+        counts(row, place, change_of, shape),
+        counts(row[happens], place[happens], events_of[happens], shape),
     )
+
+
+def _places(numbers: Indices, wanted: Indices) -> Indices:
+    """The place of each wanted number among distinct numbers in any order; ValueError where it is not among them."""
+    if len(numbers) and (np.diff(numbers) == 1).all():  # as they mostly are: then nothing need be searched for
+        place = wanted - numbers[0]
+        strangers = int(((place < 0) | (place >= len(numbers))).sum())
+    else:
+        order = np.argsort(numbers)
+        at = np.minimum(np.searchsorted(numbers[order], wanted), max(len(numbers) - 1, 0))
+        place = order[at] if len(order) else at
+        strangers = int((numbers[place] != wanted).sum()) if len(order) else len(wanted)
+    if strangers:
+        raise ValueError(f"{strangers} change(s) are of patterns that are not among the {len(numbers)} given")
+    found: Indices = place
+    return found
 
 
 def _check(design: pl.DataFrame) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from cohort.survival.arrays import Bools, Floats, Ints
+from cohort.survival.arrays import Bools, Floats, Indices, Ints
 from cohort.survival.segments import Segments
 
 _BLOCK = 1 << 17
@@ -157,17 +157,26 @@ class RiskSets:
 def columns_of(matrix: sparse.csc_array, part: slice) -> sparse.csc_array:
     """Consecutive columns of a matrix, without copying them."""
     first, last = matrix.indptr[part.start], matrix.indptr[part.stop]
-    pointers = matrix.indptr[part.start : part.stop + 1] - first
-    shape = (matrix.shape[0], part.stop - part.start)
-    return sparse.csc_array((matrix.data[first:last], matrix.indices[first:last], pointers), shape=shape)
+    # Put in one by one: the constructor copies what is less than half of its matrix.
+    columns = sparse.csc_array((matrix.shape[0], part.stop - part.start))
+    columns.data, columns.indices = matrix.data[first:last], matrix.indices[first:last]
+    columns.indptr = matrix.indptr[part.start : part.stop + 1] - first
+    return columns
 
 
-def counts(row: Ints, column: Ints, values: Floats, shape: tuple[int, int]) -> sparse.csc_array:
+def counts(row: Indices, column: Indices, values: Floats, shape: tuple[int, int]) -> sparse.csc_array:
     """A (G, M) matrix of sums of values."""
     small = np.int32 if max(len(row), *shape) < 2**31 else np.int64
-    placed = sparse.coo_array((values, (row.astype(small), column.astype(small))), shape=shape)
-    placed.has_canonical_format = True  # not yet; placed by row and then by column, what falls together stands together
-    made = placed.tocsr().tocsc()
+    row, column = row.astype(small, copy=False), column.astype(small, copy=False)
+    if (column[1:] >= column[:-1]).all():
+        # A copy, for sums are formed in place.
+        pointers = np.searchsorted(column, np.arange(shape[1] + 1))
+        made = sparse.csc_array((values, row, pointers), shape=shape, copy=True)
+    else:
+        placed = sparse.coo_array((values, (row, column)), shape=shape)
+        # Not yet; placed by row and then by column, what falls together stands together.
+        placed.has_canonical_format = True
+        made = placed.tocsr().tocsc()
     made.sum_duplicates()
     made.eliminate_zeros()
     return made

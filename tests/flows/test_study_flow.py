@@ -24,6 +24,7 @@ from flows.progress import listening
 from flows.study import study
 from tests.conftest import shared_data
 
+LARGE_TABLES = ("drug_exposure", "condition_occurrence", "observation", "visit_occurrence")
 PAGE = 200
 """The server gives no more at once."""
 
@@ -101,6 +102,18 @@ def test_the_record_of_the_run_says_what_ran(finished_run: Path) -> None:
     assert {"duckdb", "polars", "python", "tspo-cohort"} <= set(record["versions"])
     assert {step["name"] for step in record["steps"] if step["analysis"] == PRIMARY} == set(load_steps())
     assert record["cdm"]["cdm_version"] == "5.4"
+    fitted = {(fit["analysis"], fit["name"]) for fit in record["models"]}
+    assert {(PRIMARY, name) for name in ("linear", "subdistribution", "curves", "risks")} <= fitted
+    assert all(cost["peak_memory_mb"] > 0 <= cost["seconds"] for cost in (*record["steps"], *record["models"]))
+
+
+def test_each_large_table_of_the_cdm_is_read_once(finished_run: Path) -> None:
+    scans = json.loads((finished_run / "release" / "run.json").read_text())["scans"]
+    assert {table: scans[table] for table in LARGE_TABLES} == dict.fromkeys(LARGE_TABLES, 1)
+
+
+def test_the_record_of_the_run_names_no_place_and_its_cross_check(finished_run: Path) -> None:
+    record: dict[str, Any] = json.loads((finished_run / "release" / "run.json").read_text())
     assert str(finished_run.parent) not in json.dumps(record)
     checks = pl.read_csv(finished_run / "release" / "diagnostics.csv").filter(diagnostic="cross-check with lifelines")
     assert record["cross_check_difference"] == checks["value"].item() < 1e-6

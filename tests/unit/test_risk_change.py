@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cohort.inputs import EXPOSURES
 from cohort.protocol import Protocol
 from tests.oracle import risk_changes
-from tests.risk_tables import risk_change
+from tests.risk_tables import changes_of, risk_tables
 
 PROTOCOL = Protocol().changed(covariates=("insomnia", "depression"))
 PATTERN = (
@@ -47,7 +47,7 @@ def persons(draw: st.DrawFn) -> list[dict[str, Any]]:
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(persons())
 def test_changes_are_those_of_looking_at_every_event_day(rows: list[dict[str, Any]]) -> None:
-    found = risk_change(pl.DataFrame(rows, schema_overrides=SCHEMA), PROTOCOL).to_dicts()
+    found = changes_of(*risk_tables(pl.DataFrame(rows, schema_overrides=SCHEMA), PROTOCOL))
     entered = {"entry_age_stratum": "65 to 74"}
     names = [
         row | entered | {"covariates": ", ".join(c for c in sorted(PROTOCOL.model.covariates) if row[c])}

@@ -8,7 +8,7 @@ import polars as pl
 
 from cohort.analyses import Analysis
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, dose_category_labels
-from cohort.models import fit_model
+from cohort.models import Setting, fit_model
 from cohort.protocol import Protocol
 from cohort.results import Estimate, ModelResult
 from cohort.survival.counting import risk_sets
@@ -75,7 +75,7 @@ def run(name: str, frame: pl.DataFrame, protocol: Protocol = PROTOCOL) -> ModelR
 
 
 def fit(name: str, frame: pl.DataFrame, analysis: Analysis, known_dose: Any = None) -> ModelResult:
-    return fit_model(name, counts_of(frame, analysis.protocol), frame, analysis, known_dose)
+    return fit_model(name, Setting(counts_of(frame, analysis.protocol), frame, analysis, known_dose or {}))
 
 
 def by(result: ModelResult, **fields: str) -> list[Estimate]:

@@ -28,9 +28,17 @@ def intervals(draw: st.DrawFn) -> dict[str, Any]:
 
 def counted(rows: Sequence[dict[str, Any]]) -> PatternCounts:
     changes = [r for r in risk_changes(rows, ("sex",), ("x", "y")) if r["outcome"] == "dementia"]
-    schema = {"outcome": pl.String, "sex": pl.String, "x": pl.Int64, "y": pl.Int64}
-    numbers = {"event_day": pl.Int64, "change": pl.Int64, "events": pl.Int64}
-    return pattern_counts(pl.DataFrame(changes, schema=schema | numbers).drop("outcome"), ["sex"])
+    kinds = sorted({(r["sex"], r["x"], r["y"]) for r in changes})
+    patterns = [(10 * number, *kind) for number, kind in enumerate(kinds)]
+    rows_of = [
+        (10 * kinds.index((r["sex"], r["x"], r["y"])), r["event_day"], r["change"], r["events"]) for r in changes
+    ]
+    whole = pl.Int64
+    return pattern_counts(
+        pl.DataFrame(patterns, {"pattern": whole, "sex": pl.String, "x": whole, "y": whole}, orient="row"),
+        pl.DataFrame(rows_of, dict.fromkeys(("pattern", "event_day", "change", "events"), whole), orient="row"),
+        ["sex"],
+    )
 
 
 def table(sets: RiskSets) -> dict[tuple[Any, ...], tuple[float, float]]:
@@ -78,3 +86,21 @@ def test_a_missing_covariate_is_named_with_its_number_of_patterns() -> None:
     rows = [{"start_day": 0, "stop_day": 5 + i, "event": 1, "death": 0, "sex": "F", "x": i, "y": 0} for i in range(3)]
     with pytest.raises(ValueError, match=r"^column z has 2 pattern\(s\) whose value is missing or not finite$"):
         counted(rows).model({"z": pl.when(pl.col("x") == 1).then(1.0)})
+
+
+def test_changes_of_a_pattern_that_is_not_there_are_counted() -> None:
+    patterns = pl.DataFrame({"pattern": [1, 4], "x": [0, 1]})
+    changes = pl.DataFrame({"pattern": [1, 2, 9], "event_day": [5, 5, 6], "change": [1, 1, 1], "events": [1, 0, 1]})
+    message = r"^2 change\(s\) are of patterns that are not among the 2 given$"
+    with pytest.raises(ValueError, match=message):
+        pattern_counts(patterns, changes, [])
+
+
+def test_rows_of_one_pattern_and_time_add_up() -> None:
+    patterns = pl.DataFrame({"pattern": [1, 2], "x": [0, 1]})
+    whole = pl.DataFrame({"pattern": [1, 2], "event_day": [5, 5], "change": [3, 2], "events": [1, 1]})
+    parts = pl.DataFrame(
+        {"pattern": [1, 2, 1], "event_day": [5, 5, 5], "change": [1, 2, 2], "events": [1, 1, 0]},
+    )
+    x = {"x": pl.col("x")}
+    assert table(pattern_counts(patterns, parts, []).model(x)) == table(pattern_counts(patterns, whole, []).model(x))
