@@ -1,8 +1,8 @@
 """One fit of the study's linear model by one estimator, in a process of its own; prints JSON.
 
-`python -m tests.bench_contender CONTENDER FOLDER PERSONS`: FOLDER holds `intervals.parquet` and `changes.parquet`, for
-ours, and the same intervals as bare columns (`NAME.f8`, `NAME.i4`), for the others; all ordered by person, of whom the
-first PERSONS are taken, or with 0 all. Only numpy and the contender are needed: any Python that has it can run this.
+`python -m tests.bench_contender CONTENDER FOLDER PERSONS`: FOLDER has `intervals.parquet` and counts, for ours,
+and the same intervals as bare columns (`NAME.f8`, `NAME.i4`), for the others; all ordered by person, of whom the first
+PERSONS are taken, or with 0 all. Only numpy and the contender are needed: any Python that has it can run this.
 Reading is not timed; whatever is then made of the columns is.
 """
 
@@ -63,10 +63,13 @@ def ours_from_intervals() -> Fit:
     return fit
 
 
-def read_changes(folder: Path, _: int) -> Any:
+def read_counts(folder: Path, _: int) -> Any:
     import polars as pl
 
-    return pl.read_parquet(folder / "changes.parquet")
+    from cohort.fitting import PATTERN_COLUMNS
+
+    patterns = pl.read_parquet(folder / "risk_pattern.parquet", columns=list(PATTERN_COLUMNS))
+    return patterns, pl.read_parquet(folder / "risk_change.parquet")
 
 
 def ours_after_aggregation() -> Fit:
@@ -81,8 +84,9 @@ def ours_after_aggregation() -> Fit:
         name: pl.col(f"dose_{name}") / protocol.exposure.per if name in DOSES else pl.col(name) for name in COVARIATES
     }
 
-    def fit(changes: Any) -> Found:
-        counts = study_counts(changes, protocol)["dementia"]
+    def fit(tables: Any) -> Found:
+        patterns, changes = tables
+        counts = study_counts(patterns, changes, protocol)["dementia"]
         found = fit_cox(counts.model(model))
 
         def afterwards() -> dict[str, float]:
@@ -150,7 +154,7 @@ class Contender(NamedTuple):
 
 CONTENDERS = {
     "ours, from intervals": Contender("tspo-cohort", read_intervals, ours_from_intervals),
-    "ours, after aggregation": Contender("tspo-cohort", read_changes, ours_after_aggregation),
+    "ours, after aggregation": Contender("tspo-cohort", read_counts, ours_after_aggregation),
     "lifelines CoxTimeVaryingFitter": Contender("lifelines", read_columns, lifelines_time_varying),
     "statsmodels PHReg": Contender("statsmodels", read_columns, statsmodels_phreg),
     "adelie grpnet": Contender("adelie", read_columns, adelie_grpnet),

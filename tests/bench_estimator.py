@@ -2,7 +2,7 @@
 
 The simulator's persons go through the study's SQL; the linear model is then fitted by each contender in a fresh process
 that times its fit alone, not its reading. Run alone: `python -m tests.bench_estimator`. `TSPO_BENCH_RIVALS` may name a
-Python that has statsmodels or adelie; `--r-at-largest` lets R try the largest size too.
+Python that has statsmodels or adelie; `--whole` lets lifelines fit a million intervals (minutes) and R try ten million.
 """
 
 import json
@@ -23,7 +23,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.engine import TableRef, steps_for
-from cohort.fitting import STRATA, columns_needed, prepare
+from cohort.fitting import STRATA, prepare
 from cohort.study import RunSettings, build_table, prepare_run
 from cohort.synthetic import simulate
 from tests.bench_contender import COVARIATES, DOSES
@@ -39,6 +39,9 @@ SECONDS = 60.0
 REPEATS = 3
 """Runs of ours and of R at the last of SIZES; the median is told."""
 ALL = 0
+COUNTED = ("risk_pattern", "risk_change")
+"""The tables that the counts are read from."""
+AGGREGATING = (*COUNTED, "event_time")
 INTERVALS, COUNTS, R = "ours, from intervals", "ours, after aggregation", "R coxph"
 LIFELINES, STATSMODELS, ADELIE = "lifelines CoxTimeVaryingFitter", "statsmodels PHReg", "adelie grpnet"
 PACKAGES = {LIFELINES: "lifelines", STATSMODELS: "statsmodels", ADELIE: "adelie"}
@@ -50,7 +53,7 @@ Run = dict[str, Any]
 
 
 def make_data(persons: int, folder: Path) -> Run:
-    """Person-time of simulated persons as `intervals.parquet`, `changes.parquet` and bare columns; seconds of each."""
+    """Person-time of simulated persons as `intervals.parquet`, tables of counts and bare columns; seconds of each."""
     folder.mkdir(exist_ok=True)
     cdm, took = folder / "cdm.duckdb", {}
     with _timed(took, "simulate_s"):
@@ -58,11 +61,12 @@ def make_data(persons: int, folder: Path) -> Run:
     prepared, built = prepare_run(RunSettings(cdm=str(cdm), out=str(folder / "run"))), dict[str, TableRef]()
     for step in steps_for(("risk_change",)):
         upstream = {name: built[name] for name in step.reads if name in built}
-        with _timed(took, "aggregate_s" if step.name in ("event_time", "risk_change") else "tables_s"):
+        with _timed(took, "aggregate_s" if step.name in AGGREGATING else "tables_s"):
             built[step.name] = build_table(prepared, PRIMARY, step.name, upstream)
-    Path(built["risk_change"].path).rename(folder / "changes.parquet")
+    for name in COUNTED:
+        Path(built[name].path).rename(folder / f"{name}.parquet")
     protocol = prepared.analysis(PRIMARY).protocol
-    frame = prepare(pl.read_parquet(built["person_time"].path, columns=columns_needed(protocol)), protocol)
+    frame = prepare(pl.scan_parquet(built["person_time"].path), protocol)
     frame = frame.select("person_id", *STRATA, "start_day", "stop_day", "event", *COVARIATES)
     write_columns(frame.sort("person_id", "start_day"), folder)
     shutil.rmtree(folder / "run")
@@ -131,8 +135,9 @@ def run_sizes(data: dict[int, Run], present: list[str]) -> list[Run]:
 def run_steps(contender: str, folder: Path) -> list[Run]:
     """A slower contender on more and more persons, while it bears them."""
     runs: list[Run] = []
-    for persons in STEPS:
-        if len(runs) > 1 and extrapolated(runs, persons, "persons") > SECONDS:
+    is_whole = "--whole" in sys.argv and contender == LIFELINES
+    for persons in (*STEPS, *(SIZES[-1:] if is_whole else ())):
+        if not is_whole and len(runs) > 1 and extrapolated(runs, persons, "persons") > SECONDS:
             break
         found = run(contender, folder, persons)
         runs.append(found | {"intervals": found["rows"]})
@@ -180,8 +185,8 @@ def bars(rows: list[Run], slow: list[Run]) -> dict[str, float]:
         found |= {"r_ratio": theirs["seconds"] / ours["seconds"], "bare_r_ratio": theirs["bare_s"] / ours["seconds"]}
         found |= {"r_mb": theirs["peak_mb"]}
     if len(slow) > 1:
-        found["lifelines_extrapolated_s"] = extrapolated(slow, size)
-        found["lifelines_ratio"] = found["lifelines_extrapolated_s"] / ours["seconds"]
+        found["lifelines_s"] = extrapolated(slow, size)
+        found["lifelines_ratio"] = found["lifelines_s"] / ours["seconds"]
     last = max((row for row in rows if row["contender"] == COUNTS), key=lambda row: row["intervals"])
     return found | {
         "largest": float(last["intervals"]),
@@ -198,9 +203,10 @@ def print_bars(found: dict[str, float], slow: list[Run]) -> None:
         print(f"  peak memory: ours {found['ours_mb']:,.0f} MB, R {found['r_mb']:,.0f} MB (asked: below R's)")
     if "lifelines_ratio" in found:
         sizes = " and ".join(f"{one['intervals']:,} ({one['seconds']:.1f} s)" for one in slow[-2:])
+        is_measured = slow[-1]["intervals"] == found["intervals"]
         print(
             f"  lifelines / ours: {found['lifelines_ratio']:,.0f} x (asked: 1,000); lifelines' "
-            f"{found['lifelines_extrapolated_s']:,.0f} s are EXTRAPOLATED from {sizes}"
+            f"{found['lifelines_s']:,.0f} s are {'measured' if is_measured else f'EXTRAPOLATED from {sizes}'}"
         )
     print(f"  person-clustered sandwich, in addition: {found['robust_s']:.2f} s")
     print(f"{found['largest']:,.0f} intervals after aggregation: {found['largest_s']:.1f} s (asked: below 20)")
@@ -214,7 +220,7 @@ def lines(rows: list[Run], at: int) -> dict[str, list[Point]]:
         drawn.setdefault(row["contender"], []).append(Point(row["intervals"], row["seconds"]))
     for name in (LIFELINES, STATSMODELS):
         same = [row for row in rows if row["contender"] == name]
-        if len(same) > 1:
+        if len(same) > 1 and same[-1]["intervals"] < at:
             drawn[name].append(Point(at, extrapolated(same, at), True))
     return drawn
 
@@ -233,7 +239,7 @@ def compare(folder: Path, plot: Path) -> Run:
     runs = [one for c in (LIFELINES, STATSMODELS) if c in present for one in run_steps(c, middle)]
     ours = {one["intervals"]: run(INTERVALS, middle, one["persons"])["params"] for one in runs}
     runs += run_sizes({persons: data[persons] for persons in SIZES}, present)
-    at_largest = [c for c in (COUNTS, INTERVALS, *([R] if "--r-at-largest" in sys.argv else [])) if c in present]
+    at_largest = [c for c in (COUNTS, INTERVALS, *([R] if "--whole" in sys.argv else [])) if c in present]
     runs += [run(c, data[LARGEST]["folder"]) | {"intervals": data[LARGEST]["intervals"]} for c in at_largest]
     ours |= {one["intervals"]: one["params"] for one in runs if one["contender"] == INTERVALS}
     rows = summary(runs, ours)
