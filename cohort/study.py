@@ -118,22 +118,30 @@ def steps_of(analysis: str) -> list[Step]:
     return [s for s in load_steps().values() if analysis == PRIMARY or s.name not in _PRIMARY_ONLY]
 
 
-def build_table(
-    prepared: Prepared, analysis: str, step_name: str, tables: Mapping[str, TableRef], primary: TableRef | None = None
-) -> TableRef:
+def shared_tables(prepared: Prepared, analysis: str, primary: Mapping[str, TableRef]) -> dict[str, TableRef]:
+    """Those tables of another analysis that are the primary one's: the same SQL, parameters and inputs all the way up.
+
+    Args:
+        primary: the tables of the primary analysis.
+    """
+    parameters = study_parameters(prepared.analysis(analysis).protocol)
+    keys = prepared.cdm_keys | {name: table.key for name, table in prepared.inputs[analysis].items()}
+    for step in steps_of(analysis):
+        keys[step.name] = table_key(step, parameters, {name: keys[name] for name in step.reads})
+    return {step.name: primary[step.name] for step in steps_of(analysis) if primary[step.name].key == keys[step.name]}
+
+
+def build_table(prepared: Prepared, analysis: str, step_name: str, tables: Mapping[str, TableRef]) -> TableRef:
     """Build one table of one analysis, or find it already made.
 
     Args:
         tables: the tables of this analysis that the step reads.
-        primary: the same table of the primary analysis; it serves where its content key is the same.
     """
     step, settings = load_steps()[step_name], prepared.settings
     available = {**prepared.inputs[analysis], **tables}
     upstream = {name: available[name].key if name in available else prepared.cdm_keys[name] for name in step.reads}
     parameters = study_parameters(prepared.analysis(analysis).protocol)
     key = table_key(step, parameters, upstream)
-    if primary is not None and primary.key == key:
-        return primary
     path = settings.folder.tables(analysis) / f"{step_name}.parquet"
     inputs = [available[name] for name in step.reads if name not in CDM_NAMES]
     with open_cdm(settings.cdm, settings.resources, settings.folder.private / "spill") as cdm:
@@ -148,10 +156,11 @@ def build_tables(
     Args:
         primary: those of the primary analysis, if this is another.
     """
-    built: dict[str, TableRef] = {}
+    built = shared_tables(prepared, analysis, primary) if primary else {}
     for step in steps_of(analysis):
-        upstream = {name: built[name] for name in step.reads if name in built}
-        built[step.name] = build_table(prepared, analysis, step.name, upstream, (primary or {}).get(step.name))
+        if step.name not in built:
+            upstream = {name: built[name] for name in step.reads if name in built}
+            built[step.name] = build_table(prepared, analysis, step.name, upstream)
     return built
 
 

@@ -42,6 +42,7 @@ from cohort.study import (
     describe_one,
     fit_one,
     prepare_run,
+    shared_tables,
     steps_of,
 )
 from cohort.summary import artifact_rows, summary_markdown
@@ -63,11 +64,9 @@ def prepare(settings: RunSettings) -> Prepared:
 
 
 @task(name="table", task_run_name="{analysis}: {step}", cache_policy=NO_CACHE)
-def table(
-    prepared: Prepared, analysis: str, step: str, upstream: Mapping[str, TableRef], primary: TableRef | None
-) -> TableRef:
+def table(prepared: Prepared, analysis: str, step: str, upstream: Mapping[str, TableRef]) -> TableRef:
     """Build one table."""
-    built = build_table(prepared, analysis, step, upstream, primary)
+    built = build_table(prepared, analysis, step, upstream)
     # No row counts in the log: it leaves the worker, and a table may have one row per person.
     get_run_logger().info("%s: %s", step, "kept" if built.is_fresh else f"built in {built.seconds:.1f} s")
     return built
@@ -128,7 +127,7 @@ def study(settings: RunSettings) -> StudyOutcome:
         "scans": work.scans(),
         "seconds": round(time.perf_counter() - started, 1),
     }
-    gate_failed = release(work.prepared, work.tables(PRIMARY), work.models(), work.descriptions(), record)
+    gate_failed = release(work.prepared, work.primary_tables(), work.models(), work.descriptions(), record)
     page = report(work.prepared)
     publish(work.prepared)
     tell("report", 1, 1)
@@ -152,6 +151,7 @@ class _Work:
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self._built: dict[Job, PrefectFuture[TableRef]] = {}
+        self._shared: dict[Job, TableRef] = {}
         self._fitted: dict[Job, PrefectFuture[str]] = {}
         self._to_build = deque((PRIMARY, step.name) for step in steps_of(PRIMARY))
         self._to_fit: deque[Job] = deque()
@@ -177,10 +177,9 @@ class _Work:
         is_building = any(job in self._built for job in self._running)
         if self._to_build and not is_building:
             analysis, step = job = self._to_build.popleft()
-            upstream: Any = {r: self._built[analysis, r] for r in _reads(step) if (analysis, r) in self._built}
-            same: Any = self._built.get((PRIMARY, step))
+            upstream: Any = self._tables(analysis, [name for name in load_steps()[step].reads if name in load_steps()])
             self._began[job] = time.perf_counter()
-            self._built[job] = self._running[job] = table.submit(self.prepared, analysis, step, upstream, same)
+            self._built[job] = self._running[job] = table.submit(self.prepared, analysis, step, upstream)
         while self._to_fit and len(self._running) < 2:
             self._fit(self._to_fit.popleft())
         if self._large and not self._running:
@@ -188,7 +187,7 @@ class _Work:
 
     def _fit(self, job: Job) -> None:
         analysis, name = job
-        tables: Any = {table: self._built[analysis, table] for table in MODEL_TABLES}
+        tables: Any = self._tables(analysis, MODEL_TABLES)
         if name in DESCRIPTIONS:
             future = description.submit(self.prepared, name, tables)
         else:
@@ -196,27 +195,44 @@ class _Work:
         self._began[job] = time.perf_counter()
         self._fitted[job] = self._running[job] = future
 
+    def _tables(self, analysis: str, names: Sequence[str]) -> dict[str, PrefectFuture[TableRef] | TableRef]:
+        """Tables of an analysis that are there: its own, as futures, so that Prefect draws what follows from what."""
+        return {name: self._built.get((analysis, name)) or self._shared[analysis, name] for name in names}
+
     def _finish(self, job: Job) -> None:
         analysis, name = job
-        is_last_table = job in self._built and name == steps_of(analysis)[-1].name
-        if is_last_table and analysis == PRIMARY:
-            if not self.tables(PRIMARY)[DOSE_REMEDY].rows:
-                self.prepared = self.prepared.without_bounds()
-            self._to_build.extend((a, step.name) for a in self.prepared.planned[1:] for step in steps_of(a))
-            self._to_fit.extend((PRIMARY, name) for name in DESCRIPTIONS)
-        if is_last_table:
-            for fitted in self.prepared.analysis(analysis).models:
-                (self._large if fitted in LARGE else self._to_fit).append((analysis, fitted))
+        if job == (PRIMARY, steps_of(PRIMARY)[-1].name):
+            self._plan_others()
+        if job in self._built and not any(a == analysis for a, _ in self._to_build):
+            self._plan_models(analysis)
         done = len(self._cost)
-        total = sum(len(steps_of(a)) + len(self.prepared.analysis(a).models) for a in self.prepared.planned)
-        total += len(DESCRIPTIONS)
+        models = sum(len(self.prepared.analysis(a).models) for a in self.prepared.planned)
+        total = len(self._built) + len(self._to_build) + models + len(DESCRIPTIONS)
         tell(f"{analysis}: {name.replace('_', ' ')}", done, total)
         if done % 10 == 0 or done == total:
             update_progress_artifact(self._progress, 100 * done / total)
 
-    def tables(self, analysis: str) -> dict[str, TableRef]:
-        """The tables of an analysis."""
-        return {name: future.result() for (a, name), future in self._built.items() if a == analysis}
+    def _plan_others(self) -> None:
+        """The tables of the other analyses that are not the primary one's, now that these are there."""
+        primary = self.primary_tables()
+        if not primary[DOSE_REMEDY].rows:
+            self.prepared = self.prepared.without_bounds()
+        self._to_fit.extend((PRIMARY, name) for name in DESCRIPTIONS)
+        for analysis in self.prepared.planned[1:]:
+            shared = shared_tables(self.prepared, analysis, primary)
+            self._shared |= {(analysis, name): ref for name, ref in shared.items()}
+            own = [(analysis, step.name) for step in steps_of(analysis) if step.name not in shared]
+            self._to_build.extend(own)
+            if not own:
+                self._plan_models(analysis)
+
+    def _plan_models(self, analysis: str) -> None:
+        for name in self.prepared.analysis(analysis).models:
+            (self._large if name in LARGE else self._to_fit).append((analysis, name))
+
+    def primary_tables(self) -> dict[str, TableRef]:
+        """The tables of the primary analysis."""
+        return {name: future.result() for (analysis, name), future in self._built.items() if analysis == PRIMARY}
 
     def models(self) -> list[str]:
         """Paths of the models' results, in the order of the plan."""
@@ -227,14 +243,15 @@ class _Work:
         return {name: self._fitted[PRIMARY, name].result() for name in DESCRIPTIONS}
 
     def steps(self) -> list[dict[str, Any]]:
-        """What each table took, for run.json; a table shared by analyses stands once. Memory is the most so far."""
-        seen: dict[str, dict[str, Any]] = {}
+        """What each table took, for run.json; one that analyses share stands once. Memory is the most so far."""
+        entries = []
         for (analysis, name), future in self._built.items():
             ref = future.result()
-            entry = {"name": ref.name, "analysis": analysis, "rows": ref.rows, "key": ref.key}
-            entry |= {**self._cost[analysis, name], "seconds": round(ref.seconds, 2), "fresh": ref.is_fresh}
-            seen.setdefault(ref.path, entry)
-        return list(seen.values())
+            entry = {"name": name, "analysis": analysis, "rows": ref.rows, "key": ref.key}
+            entries.append(
+                entry | {**self._cost[analysis, name], "seconds": round(ref.seconds, 2), "fresh": ref.is_fresh}
+            )
+        return entries
 
     def fits(self) -> list[dict[str, Any]]:
         """What each model and description took; two of them may share the processor."""
@@ -242,13 +259,9 @@ class _Work:
 
     def scans(self) -> dict[str, int]:
         """How often each table of the CDM was read to build what was not there yet."""
-        refs = {ref.path: ref for ref in (future.result() for future in self._built.values())}
-        names = (table for ref in refs.values() if not ref.is_fresh for table in load_steps()[ref.name].scans)
+        built = [future.result() for future in self._built.values()]
+        names = (table for ref in built if not ref.is_fresh for table in load_steps()[ref.name].scans)
         return dict(sorted(Counter(name for name in names if name in CDM_NAMES).items()))
-
-
-def _reads(step: str) -> tuple[str, ...]:
-    return load_steps()[step].reads
 
 
 if __name__ == "__main__":
