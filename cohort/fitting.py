@@ -17,6 +17,7 @@ from cohort.inputs import EXPOSURES, age_stratum_labels, dose_category_labels
 from cohort.protocol import Protocol
 from cohort.results import OVERALL
 from cohort.survival.cox import Contrast, CoxFit, fit_cox
+from cohort.survival.inference import Test, likelihood_ratio_test, restriction_tests
 from cohort.survival.pattern_counts import PatternCounts, pattern_counts
 from cohort.survival.risk_sets import RiskSets
 
@@ -188,3 +189,23 @@ def fit_sets(setting: Setting, sets: RiskSets) -> Fitted:
         return Fitted(fit_cox(sets, setting.protocol.model.ties), sets=sets)
     except (ValueError, np.linalg.LinAlgError) as error:
         return Fitted(None, str(error))
+
+
+def nested_tests(
+    setting: Setting, fitted: Fitted, smaller: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> dict[str, Test]:
+    """Likelihood-ratio tests of a fit against smaller models, by label; those that cannot be made are left out.
+
+    Args:
+        fitted: the larger model.
+        smaller: label -> columns of the smaller model, each a weighted sum of the larger one's: see
+            `RiskSets.combined`.
+    """
+    if fitted.fit is None or fitted.sets is None:
+        return {}
+    if fitted.fit.not_estimable:  # what has no estimate in the larger model may have one in a smaller
+        fits = {label: fit_sets(setting, fitted.sets.combined(columns)).fit for label, columns in smaller.items()}
+        tests = {label: likelihood_ratio_test(fitted.fit, fit) for label, fit in fits.items() if fit is not None}
+    else:
+        tests = dict(zip(smaller, restriction_tests(fitted.fit, list(smaller.values())), strict=True))
+    return {label: test for label, test in tests.items() if test.degrees_of_freedom > 0}

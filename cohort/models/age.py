@@ -6,18 +6,17 @@ entry who takes it; the continuous modifier has no bands whose edges could be ch
 
 from dataclasses import replace
 
-import numpy as np
 import polars as pl
 
 from cohort.counts import CONTRASTED, DAYS_PER_YEAR, linear_counts
-from cohort.fitting import Fitted, Setting, fit, fit_sets
+from cohort.fitting import Fitted, Setting, fit, fit_sets, nested_tests
 from cohort.inputs import EXPOSURES
 from cohort.models.heterogeneity import heterogeneity
 from cohort.models.linear import band_columns, doses_by_band, linear_rows
 from cohort.models.rows import blank, with_estimate
 from cohort.results import AGE_AT_ENTRY, CONTINUOUS_AGE, CONTRAST, OVERALL, Diagnostic, Estimate, ModelResult
-from cohort.survival.cox import Contrast, CoxFit
-from cohort.survival.inference import Test, likelihood_ratio_test, restriction_tests
+from cohort.survival.cox import Contrast
+from cohort.survival.inference import likelihood_ratio_test
 from cohort.survival.periods import cut
 from cohort.survival.risk_sets import RiskSets
 
@@ -101,14 +100,11 @@ def _slope_tests(setting: Setting, larger: Fitted, smaller: Fitted) -> list[Diag
         return []
     name = "heterogeneity over continuous age"
     meaning = "Likelihood-ratio test that the hazard ratio per dose does not change with attained age."
-    anew = larger.fit.not_estimable
-    of_slope = {e: _slope_test(setting, larger, e) for e in EXPOSURES} if anew else _restricted(larger.fit)
-    tests = {**of_slope, "all classes": likelihood_ratio_test(larger.fit, smaller.fit)}
-    rows = [
-        Diagnostic(name, setting.analysis.name, "info", meaning, label, *test)
-        for label, test in tests.items()
-        if test is not None and test.degrees_of_freedom > 0
-    ]
+    without = {e: {c: {c: 1.0} for c in larger.sets.columns if c != _slope(e)} for e in EXPOSURES}
+    tests = nested_tests(setting, larger, without)
+    if larger.fit.degrees_of_freedom > smaller.fit.degrees_of_freedom:
+        tests["all classes"] = likelihood_ratio_test(larger.fit, smaller.fit)
+    rows = [Diagnostic(name, setting.analysis.name, "info", meaning, label, *test) for label, test in tests.items()]
     contrast, _ = _combination(larger, CONTRAST, 0.0, 1.0)
     if contrast is not None:
         z = contrast.estimate / contrast.standard_error
@@ -117,17 +113,3 @@ def _slope_tests(setting: Setting, larger: Fitted, smaller: Fitted) -> list[Diag
         )
         rows.append(Diagnostic(name, setting.analysis.name, "info", meaning, CONTRAST, z**2, 1, contrast.p_value))
     return rows
-
-
-def _restricted(fit: CoxFit) -> dict[str, Test]:
-    """The tests of each slope where every column has an estimate."""
-    hypotheses = [np.array([[float(c == _slope(e)) for c in fit.columns]]) for e in EXPOSURES]
-    return dict(zip(EXPOSURES, restriction_tests(fit, hypotheses), strict=True))
-
-
-def _slope_test(setting: Setting, larger: Fitted, exposure: str) -> Test | None:
-    """The test of one slope from a fit without it."""
-    if larger.fit is None or larger.sets is None:
-        return None
-    without = fit_sets(setting, larger.sets.keep([c for c in larger.sets.columns if c != _slope(exposure)])).fit
-    return None if without is None else likelihood_ratio_test(larger.fit, without)

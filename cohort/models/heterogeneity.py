@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cohort.counts import CONTRASTED
-from cohort.fitting import Fitted, Setting, fit_sets
+from cohort.fitting import Fitted, Setting, nested_tests
 from cohort.inputs import EXPOSURES
 from cohort.results import CONTRAST, Diagnostic
 from cohort.survival.cox import CoxFit
-from cohort.survival.inference import Test, likelihood_ratio_test, linear_hypothesis, restriction_tests
+from cohort.survival.inference import Test, linear_hypothesis
 
 Bands = Mapping[str, Mapping[str, str]]
 """Band -> exposure -> its column in the fit."""
@@ -30,11 +30,10 @@ def heterogeneity(setting: Setting, fitted: Fitted, bands: Bands, name: str, whe
         return []
     meaning = f"Likelihood-ratio test that the hazard ratio per dose is the same {where}."
     tested = {**{e: (e,) for e in EXPOSURES}, "all classes": EXPOSURES}
-    tests = _restricted(fitted.fit, bands, tested) or _fitted_anew(setting, fitted, bands, tested)
+    smaller = {label: _with_equal_effects(setting, bands, exposures) for label, exposures in tested.items()}
     rows = [
         Diagnostic(name, setting.analysis.name, "info", meaning, label, *test)
-        for label, test in tests.items()
-        if test.degrees_of_freedom > 0
+        for label, test in nested_tests(setting, fitted, smaller).items()
     ]
     contrast = _of_contrast(fitted.fit, bands)
     if contrast is not None:
@@ -43,33 +42,11 @@ def heterogeneity(setting: Setting, fitted: Fitted, bands: Bands, name: str, whe
     return rows
 
 
-def _restricted(fit: CoxFit, bands: Bands, tested: Mapping[str, Sequence[str]]) -> dict[str, Test]:
-    """The tests where every column has an estimate; else none, for the smaller model may have estimates of more."""
-    if fit.not_estimable:
-        return {}
-    hypotheses = []
-    for exposures in tested.values():
-        of_bands = [[float(c == columns[e]) for c in fit.columns] for e in exposures for columns in bands.values()]
-        by_exposure = np.array(of_bands).reshape(len(exposures), len(bands), len(fit.columns))
-        hypotheses.append(np.diff(by_exposure, axis=1).reshape(-1, len(fit.columns)))
-    return dict(zip(tested, restriction_tests(fit, hypotheses), strict=True))
-
-
-def _fitted_anew(
-    setting: Setting, fitted: Fitted, bands: Bands, tested: Mapping[str, Sequence[str]]
-) -> dict[str, Test]:
-    """The tests from smaller models' own fits; those that cannot be made are left out."""
-    if fitted.fit is None or fitted.sets is None:
-        return {}
-    tests = {}
-    for label, exposures in tested.items():
-        equal = {e: {columns[e]: 1.0 for columns in bands.values()} for e in exposures}
-        free = [c for columns in bands.values() for e, c in columns.items() if e not in exposures]
-        kept = {c: {c: 1.0} for c in (*free, *setting.protocol.model.covariates)}
-        smaller = fit_sets(setting, fitted.sets.combined({**equal, **kept})).fit
-        if smaller is not None:
-            tests[label] = likelihood_ratio_test(fitted.fit, smaller)
-    return tests
+def _with_equal_effects(setting: Setting, bands: Bands, exposures: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The columns of the model in which some classes have the same effect in all bands."""
+    equal = {e: {columns[e]: 1.0 for columns in bands.values()} for e in exposures}
+    free = [c for columns in bands.values() for e, c in columns.items() if e not in exposures]
+    return {**equal, **{c: {c: 1.0} for c in (*free, *setting.protocol.model.covariates)}}
 
 
 def _of_contrast(fit: CoxFit, bands: Bands) -> Test | None:

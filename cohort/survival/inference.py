@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg, optimize, stats
+from scipy import optimize, stats
 
 from cohort.survival.arrays import Bools, Floats
 from cohort.survival.cox import TOLERANCE, CoxFit, inverse, newton, newton_step
@@ -101,41 +101,43 @@ def linear_hypothesis(fit: CoxFit, combinations: Floats, covariance: Floats | No
     return quadratic_test(estimate, spread)
 
 
-def restriction_tests(fit: CoxFit, hypotheses: Sequence[Floats]) -> list[Test]:
-    """Likelihood-ratio tests that linear combinations of the coefficients are zero, as `linear_hypothesis` is Wald's.
+def restriction_tests(fit: CoxFit, smaller: Sequence[Mapping[str, Mapping[str, float]]]) -> list[Test]:
+    """Likelihood-ratio tests of a fit against smaller models, without counting again or fitting from the beginning.
 
-    The smaller model is the larger one where the combinations are zero; Newton's method stays there, and begins at the
-    maximum of the larger one's quadratic, which is near. So nothing is counted again, and few steps are needed.
+    A smaller model is the larger one where its coefficients are those of fewer columns; Newton's method stays there,
+    and begins at the maximum of the larger one's quadratic, which is near.
 
     Args:
         fit: a fitted model in which every column has an estimate.
-        hypotheses: of each test the (q, p) weights of the coefficients, a row a combination.
+        smaller: of each model, column -> column of the fit -> its weight in it, as `RiskSets.combined` takes them; no
+            column is a combination of others.
 
     Raises:
-        ValueError: a column has no estimate, but may have one in the smaller model.
+        ValueError: a column of the fit has no estimate, but may have one in the smaller model.
     """
     if fit.not_estimable:
         raise ValueError("; ".join(fit.not_estimable.values()))
     likelihood = PartialLikelihood(fit.sets, fit.ties)
     tests = []
-    for combinations in hypotheses:
-        smaller = _restricted(likelihood, fit, linalg.null_space(combinations)) * likelihood.scale
-        fewer = int(np.linalg.matrix_rank(combinations))
-        tests.append(chi_square(max(0.0, 2 * (fit.log_likelihood - smaller)), fewer))
+    for columns in smaller:
+        basis = np.array([[weights.get(c, 0.0) for weights in columns.values()] for c in fit.columns])
+        largest = _largest(likelihood, fit, basis) * likelihood.scale
+        tests.append(chi_square(max(0.0, 2 * (fit.log_likelihood - largest)), len(fit.columns) - len(columns)))
     return tests
 
 
-def _restricted(likelihood: PartialLikelihood, fit: CoxFit, basis: Floats) -> float:
+def _largest(likelihood: PartialLikelihood, fit: CoxFit, basis: Floats) -> float:
     """The largest log-likelihood where the coefficients are combinations of the columns of a (p, q) basis."""
+    if not basis.shape[1]:
+        return likelihood.at_zero.log_likelihood
     scaled = basis.T @ np.linalg.inv(fit.covariance)
-    at = np.linalg.solve(scaled @ basis, scaled @ fit.params) if basis.shape[1] else np.zeros(0)
-    now, has_moved = likelihood.at(basis @ at), True
-    while has_moved and basis.shape[1]:
-        step = inverse(basis.T @ now.information @ basis) @ (basis.T @ now.score)
-        if float(now.score @ (basis @ step)) <= TOLERANCE:
+    params, has_moved = basis @ np.linalg.solve(scaled @ basis, scaled @ fit.params), True
+    now = likelihood.at(params)
+    while has_moved:
+        step = basis @ (inverse(basis.T @ now.information @ basis) @ (basis.T @ now.score))
+        if float(now.score @ step) <= TOLERANCE:
             break
-        moved, now, has_moved = newton_step(likelihood, basis @ at, now, basis @ step)
-        at = basis.T @ moved
+        params, now, has_moved = newton_step(likelihood, params, now, step)
     return now.log_likelihood
 
 

@@ -16,7 +16,7 @@ from scipy import stats
 
 from cohort.survival.arrays import Floats
 from cohort.survival.cox import CoxFit, fit_cox
-from cohort.survival.inference import Test, likelihood_ratio_test, restriction_tests, wald_test
+from cohort.survival.inference import Test, likelihood_ratio_test, wald_test
 from cohort.survival.likelihood import Ties
 from cohort.survival.risk_sets import RiskSets
 
@@ -115,12 +115,6 @@ class SplineFit:
 
     def nonlinearity_test(self, column: str) -> Test:
         """Likelihood-ratio test that one covariate's line is straight, the others keeping their splines."""
-        if not self.fit.not_estimable:
-            curved = self._estimated(column)[1:]
-            (test,) = restriction_tests(
-                self.fit, [np.array([[float(c == t) for c in self.fit.columns] for t in curved])]
-            )
-            return test
         others = {name: spline for name, spline in self.splines.items() if name != column}
         straight = fit_cox(with_splines(self.sets, others), self.fit.ties) if others else self.linear
         return likelihood_ratio_test(self.fit, straight)

@@ -132,7 +132,7 @@ def test_tests_of_one_covariate_leave_the_spline_of_the_other() -> None:
     sets, splines = made(), {"x": Spline((1, 2, 4)), "y": Spline((-1, 0, 1))}
     found = fit_splines(sets, splines)
     straight = fit_cox(with_splines(sets, {"y": splines["y"]}))
-    assert found.nonlinearity_test("x") == pytest.approx(likelihood_ratio_test(found.fit, straight), rel=1e-9)
+    assert found.nonlinearity_test("x") == likelihood_ratio_test(found.fit, straight)
     curved = np.array([[float(c == "x'") for c in found.fit.columns]])
     assert found.nonlinearity_wald_test("x") == linear_hypothesis(found.fit, curved)
     assert found.linear.log_likelihood == pytest.approx(fit_cox(sets).log_likelihood, rel=1e-14)
@@ -140,7 +140,7 @@ def test_tests_of_one_covariate_leave_the_spline_of_the_other() -> None:
 
 def test_without_a_second_spline_the_straight_model_is_the_linear_one() -> None:
     found = fit_splines(made(), {"x": Spline((1, 2, 4))})
-    assert found.nonlinearity_test("x") == pytest.approx(likelihood_ratio_test(found.fit, found.linear), rel=1e-9)
+    assert found.nonlinearity_test("x") == likelihood_ratio_test(found.fit, found.linear)
 
 
 def test_a_term_without_estimate_is_named_in_the_error() -> None:
