@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -35,10 +35,14 @@ class Step:
 
     name: str
     sql: str
-    reads: tuple[str, ...]
+    scans: tuple[str, ...]
+    """The tables that it reads, each as often as the SQL names it."""
     parameters: tuple[str, ...]
-    scans: tuple[str, ...] = ()
-    """What it reads, each as often as the SQL names it."""
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The tables that it reads."""
+        return tuple(sorted(set(self.scans)))
 
     @property
     def grain(self) -> str:
@@ -111,7 +115,7 @@ def _read_step(path: Path) -> Step:
     parameters = tuple(sorted(set(_PARAMETER.findall(code))))
     reads = _tables_read(trees[0])
     scans = sorted(table.name for table in trees[0].find_all(exp.Table) if table.name in reads)
-    return Step(path.stem, sql, tuple(sorted(reads)), parameters, tuple(scans))
+    return Step(path.stem, sql, tuple(scans), parameters)
 
 
 def _tables_read(tree: exp.Query) -> set[str]:

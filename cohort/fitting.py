@@ -34,6 +34,12 @@ PATTERN_COLUMNS = (
     *(f"category_{e}" for e in EXPOSURES),
 )
 """What the models read of `risk_pattern`."""
+COUNTED_COLUMNS = (
+    *("person_id", "event", "death", "days", "age_stratum"),
+    *EXPOSURES,
+    *(f"category_{e}" for e in EXPOSURES),
+)
+"""Of what `prepare` returns, what the numbers behind an estimate are counted from."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Setting:
     Attributes:
         counts: of each outcome, as `study_counts` has them.
         frame: what `prepare` returns, for the numbers of persons behind each estimate; without a model that reads
-            intervals, `columns_counted` of it.
+            intervals, `COUNTED_COLUMNS` of it.
         analysis: the protocol, and its name.
         known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
             that is absent has no `known_dose_share`.
@@ -118,12 +124,6 @@ def columns_needed(protocol: Protocol) -> list[str]:
     doses = [f"dose_{e}" for e in EXPOSURES] + [f"category_{e}" for e in EXPOSURES]
     fixed = ["person_id", "start_day", "stop_day", "event", "death", "age_stratum", "sex", "index_year"]
     return [*fixed, *doses, *protocol.model.covariates]
-
-
-def columns_counted() -> list[str]:
-    """Of what `prepare` returns, what the numbers behind an estimate are counted from."""
-    fixed = ["person_id", "event", "death", "days", "age_stratum"]
-    return [*fixed, *EXPOSURES, *(f"category_{exposure}" for exposure in EXPOSURES)]
 
 
 def prepare(

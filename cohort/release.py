@@ -28,7 +28,7 @@ from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classifie
 from cohort.models import prepare
 from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
-from cohort.run import peak_memory_mb, versions, write_json
+from cohort.run import peak_memory_mb, versions, write_json, write_table
 from cohort.study import Prepared, forget_settings, read_models
 
 _TOLERANCE = 1e-6
@@ -88,9 +88,9 @@ def write_release(
         "dose_response": dose_response_table(result.dose_points, estimates),
     }
     for name, table in released.items():
-        _write(table, release / f"{name}.csv")
-    _write(estimates, release / "estimates.csv")
-    _write(estimates, release / "estimates.parquet")
+        write_table(release / f"{name}.csv", table)
+    write_table(release / "estimates.csv", estimates)
+    write_table(release / "estimates.parquet", estimates)
     write_json(release / "run.json", _run_record(prepared, protocol, balances, result, record))
     return result.diagnostics
 
@@ -203,12 +203,3 @@ def _shown_count(count: float, threshold: int) -> float | None:
 def _shown_balance(balance: Mapping[str, Any], threshold: int) -> dict[str, Any]:
     shown = {name: _shown_count(balance[name], threshold) for name in ("before", "after")}
     return {**balance, **shown}
-
-
-def _write(table: pl.DataFrame, path: Path) -> None:
-    temporary = path.with_name(path.name + ".part")
-    if path.suffix == ".parquet":
-        table.write_parquet(temporary)
-    else:
-        table.write_csv(temporary)
-    temporary.replace(path)

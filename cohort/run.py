@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from cohort.analyses import PRIMARY
 from cohort.errors import UsageError
 
@@ -77,4 +79,18 @@ def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write JSON for people and machines; the file appears whole or not at all."""
     temporary = path.with_name(f"{path.name}.part.{os.getpid()}")
     temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_table(path: Path, table: pl.DataFrame, key: str = "") -> None:
+    """Write a table as CSV or Parquet, by the path's suffix; the file appears whole or not at all.
+
+    Args:
+        key: content key to travel inside a Parquet file, for `engine.stored_key`.
+    """
+    temporary = path.with_name(path.name + ".part")
+    if path.suffix == ".parquet":
+        table.write_parquet(temporary, metadata={"content_key": key} if key else None)
+    else:
+        table.write_csv(temporary)
     temporary.replace(path)

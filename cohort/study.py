@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -22,13 +22,13 @@ from cohort.counts import known_doses
 from cohort.curves import incidence_curves
 from cohort.engine import Step, TableRef, build, load_steps, stored_key, table_key, write_input
 from cohort.feasibility import Survey, survey
-from cohort.fitting import PATTERN_COLUMNS, columns_counted, study_counts
+from cohort.fitting import COUNTED_COLUMNS, PATTERN_COLUMNS, study_counts
 from cohort.inputs import study_inputs, study_parameters
 from cohort.models import READ_INTERVALS, Setting, fit_model, prepare
 from cohort.protocol import Protocol, load_protocol
 from cohort.results import ModelResult
 from cohort.risks import absolute_risks
-from cohort.run import RunFolder, return_memory, write_json
+from cohort.run import RunFolder, return_memory, write_json, write_table
 from cohort.source import Resources, open_cdm
 
 DOSE_REMEDY = "dose_remedy"
@@ -50,8 +50,12 @@ class RunSettings(BaseModel):
     out: str = Field(description="The run's folder; made if it is not there.")
     protocol: str | None = Field(None, description="A protocol file; none: the primary protocol.")
     changes: tuple[str, ...] = Field((), description="Changes of the protocol, such as exposure.lag_days=0.")
-    threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Threads of the database engine.")
-    memory: str = Field("1500MB", description="Memory of the database engine; what does not fit spills to disk.")
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        Resources.threads, description="Threads of the database engine."
+    )
+    memory: str = Field(
+        Resources.memory, description="Memory of the database engine; what does not fit spills to disk."
+    )
 
     def load_protocol(self) -> Protocol:
         """The protocol with the changes applied; UsageError when either is wrong."""
@@ -84,12 +88,17 @@ class Prepared(BaseModel):
 
     def without_bounds(self) -> "Prepared":
         """The same without the bounds for missing doses, which equal the primary analysis where none is missing."""
-        kept = [a.name for a in analyses(self.settings.load_protocol()) if not a.is_bound]
-        return self.model_copy(update={"planned": tuple(name for name in self.planned if name in kept)})
+        kept = tuple(name for name in self.planned if not self.analysis(name).is_bound)
+        return self.model_copy(update={"planned": kept})
+
+    @cached_property
+    def analyses(self) -> dict[str, Analysis]:
+        """All analyses of the protocol by name: read once, for every task asks."""
+        return {analysis.name: analysis for analysis in analyses(self.settings.load_protocol())}
 
     def analysis(self, name: str) -> Analysis:
         """One of the run's analyses by name."""
-        return next(a for a in analyses(self.settings.load_protocol()) if a.name == name)
+        return self.analyses[name]
 
 
 def prepare_run(settings: RunSettings) -> Prepared:
@@ -203,9 +212,7 @@ def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) 
     else:
         frame = prepare(pl.scan_parquet(tables["person_time"].path), of_age)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".parquet.part")
-    DESCRIPTIONS[name](frame, chosen.protocol).write_parquet(temporary, metadata={"content_key": key})
-    temporary.replace(path)
+    write_table(path, DESCRIPTIONS[name](frame, chosen.protocol), key)
     return_memory()
     return str(path)
 
@@ -231,7 +238,7 @@ _READING = Lock()
 def _setting(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
     protocol = analysis.protocol
     patterns, changes, person_time, dose_known = (table.path for table in tables)
-    wanted = None if READ_INTERVALS.intersection(analysis.models) else columns_counted()
+    wanted = None if READ_INTERVALS.intersection(analysis.models) else COUNTED_COLUMNS
     return Setting(
         study_counts(pl.read_parquet(patterns, columns=list(PATTERN_COLUMNS)), pl.read_parquet(changes), protocol),
         prepare(pl.scan_parquet(person_time), protocol, wanted),

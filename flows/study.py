@@ -247,10 +247,8 @@ class _Work:
         entries = []
         for (analysis, name), future in self._built.items():
             ref = future.result()
-            entry = {"name": name, "analysis": analysis, "rows": ref.rows, "key": ref.key}
-            entries.append(
-                entry | {**self._cost[analysis, name], "seconds": round(ref.seconds, 2), "fresh": ref.is_fresh}
-            )
+            entry = {"name": name, "analysis": analysis, "rows": ref.rows, "key": ref.key, "fresh": ref.is_fresh}
+            entries.append(entry | self._cost[analysis, name] | {"seconds": round(ref.seconds, 2)})
         return entries
 
     def fits(self) -> list[dict[str, Any]]:

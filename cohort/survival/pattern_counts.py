@@ -19,7 +19,7 @@ from cohort.survival.risk_sets import RiskSets, counts
 
 @dataclass(frozen=True)
 class PatternCounts:
-    """Changes of the risk sets, one row per pattern and event time.
+    """Changes of the risk sets by pattern and event time.
 
     Attributes:
         patterns: (M, ...) what the patterns are, stratum after stratum: any columns, those of the strata among them.
@@ -154,18 +154,16 @@ def pattern_counts(
 
 def _places(numbers: Indices, wanted: Indices) -> Indices:
     """The place of each wanted number among distinct numbers in any order; ValueError where it is not among them."""
-    if len(numbers) and (np.diff(numbers) == 1).all():  # as they mostly are: then nothing need be searched for
-        place = wanted - numbers[0]
-        strangers = int(((place < 0) | (place >= len(numbers))).sum())
-    else:
-        order = np.argsort(numbers)
-        at = np.minimum(np.searchsorted(numbers[order], wanted), max(len(numbers) - 1, 0))
-        place = order[at] if len(order) else at
-        strangers = int((numbers[place] != wanted).sum()) if len(order) else len(wanted)
+    order = np.argsort(numbers)
+    ascending = numbers[order]
+    # Mostly they are consecutive: then nothing need be searched for.
+    is_run = bool((np.diff(ascending) == 1).all())
+    at = wanted - ascending[:1].sum() if is_run else np.searchsorted(ascending, wanted)
+    inside = (at >= 0) & (at < len(numbers))
+    strangers = int((~inside).sum() + (ascending[at[inside]] != wanted[inside]).sum())
     if strangers:
         raise ValueError(f"{strangers} change(s) are of patterns that are not among the {len(numbers)} given")
-    found: Indices = place
-    return found
+    return order[at]
 
 
 def _check(design: pl.DataFrame) -> None:
