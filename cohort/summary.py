@@ -1,6 +1,5 @@
 """A run in a few lines, for the terminal and for Prefect: read from the released files only."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import polars as pl
 from cohort.analyses import PRIMARY
 from cohort.dose_tables import release_coverage
 from cohort.report.coverage import coverage_groups
-from cohort.results import CONTRAST, COX, ESTIMATE_SHARES, OVERALL
+from cohort.report.truth import read_truth
+from cohort.results import CONTRAST, COX, ESTIMATE_SHARES
 
 NAMES = {
     "tspo_binder": "TSPO binder",
@@ -50,25 +50,15 @@ def _headline(row: Mapping[str, Any], truth: Mapping[str, Any] | None) -> dict[s
         "hazard ratio (95% CI)": _ratio(row),
     }
     if truth is not None:
-        cells["planted"] = planted(row["exposure"], row["age_stratum"], truth)
+        cells["planted"] = _planted(row, truth)
     return {**cells, "dose known (time / dose)": _known(row)}
 
 
-def planted(exposure: str, age_stratum: str, truth: Mapping[str, Any]) -> str:
-    """The planted hazard ratio of an exposure in an age stratum; a range where it differs between bands."""
-    by_class = truth["log_hazard_ratio"]
-
-    def ratios(tspo_class: str) -> list[float]:
-        bands = by_class[tspo_class]
-        chosen = bands.values() if age_stratum == OVERALL else [bands[age_stratum]]
-        return [math.exp(value) for value in chosen]
-
-    if exposure == CONTRAST:
-        values = [b / n for b, n in zip(ratios("binder"), ratios("non_binder"), strict=True)]
-    else:
-        values = ratios(exposure.removeprefix("tspo_"))
-    low, high = min(values), max(values)
-    return f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+def _planted(row: Mapping[str, Any], truth: Mapping[str, Any]) -> str:
+    """The planted hazard ratio of an estimate; a range where it differs between ages, a dash where none is known."""
+    told = read_truth(truth, row["metric"], float(row["term"].removeprefix("per ")))
+    values = [f"{value:.2f}" for value in (told.hazard_ratios(row["exposure"], row["age_stratum"]) if told else [])]
+    return " to ".join(dict.fromkeys([values[0], values[-1]])) if values else "-"
 
 
 def artifact_rows(table: pl.DataFrame) -> list[dict[str, Any]]:

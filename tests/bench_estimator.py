@@ -36,7 +36,7 @@ STEPS = (3_000, 10_000, 30_000, 100_000)
 """Persons of the last of SIZES, for those whose time grows with intervals x events."""
 SECONDS = 60.0
 """They go on to the next step if it is likely to take no longer."""
-REPEATS = 3
+REPEATS = 5
 """Runs of ours and of R at the last of SIZES; the median is told."""
 ALL = 0
 COUNTED = ("risk_pattern", "risk_change")

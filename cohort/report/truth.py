@@ -24,11 +24,14 @@ class Truth:
 
     def hazard_ratio(self, exposure: str, age_stratum: str) -> float | None:
         """The planted hazard ratio; overall only where it is the same at all ages."""
+        values = self.hazard_ratios(exposure, age_stratum)
+        return values[0] if len(values) == 1 else None
+
+    def hazard_ratios(self, exposure: str, age_stratum: str) -> list[float]:
+        """The planted hazard ratios, ascending: overall each that is true at some age; none where nothing is known."""
         by_age = self._by_age(exposure)
-        if age_stratum == OVERALL:
-            values = {round(value, 12) for value in by_age.values()}
-            return math.exp(values.pop()) if len(values) == 1 else None
-        return math.exp(by_age[age_stratum]) if age_stratum in by_age else None
+        values = by_age.values() if age_stratum == OVERALL else [by_age[age_stratum]] if age_stratum in by_age else []
+        return [math.exp(value) for value in sorted({round(value, 12) for value in values})]
 
     def _by_age(self, exposure: str) -> Mapping[str, float]:
         if exposure != CONTRAST:

@@ -154,7 +154,9 @@ def distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints
     keyed = frame if group is None else frame.with_columns(pl.Series("_group", group))
     if not keyed.width:
         return np.zeros(frame.height, np.int64), np.zeros(min(frame.height, 1), np.int64)
-    number, example = _numbered(first_alike(keyed.select(pl.struct(pl.all()).hash()).to_series().to_numpy()), group)
+    # A hash per column and their sum: half the time of one hash of whole rows, which first puts the rows together.
+    hashes = [pl.col(name).hash(seed) for seed, name in enumerate(keyed.columns)]
+    number, example = _numbered(first_alike(keyed.select(pl.sum_horizontal(hashes)).to_series().to_numpy()), group)
     if _differs(keyed, number, example):  # two rows of one hash: one in ten million of tables of a million rows
         rank = keyed.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy() - 1
         return _numbered(np.unique(rank, return_index=True)[1][rank], group)

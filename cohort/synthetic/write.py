@@ -60,6 +60,7 @@ def new_cdm(out: Path) -> Iterator[CdmFile]:
         raise UsageError(f"{out} cannot be written: {error}") from None
     try:
         with connection:
+            connection.execute("set enable_progress_bar = false")
             yield CdmFile(connection)
         partial.replace(out)
     finally:
