@@ -1,7 +1,7 @@
 """The documents that are made from the code: `python -m tests.docs` writes them, `--check` fails when one is stale.
 
 In: the spec tests and the pydantic models. Out: `tests/spec/README.md`, the rules of the study as prose, and
-`config/README.md`, every file and field of the configuration. Neither is edited by hand.
+`config/README.md`, every file and field of the configuration, and the simulator's worlds. Neither is edited by hand.
 """
 
 import ast
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from cohort.protocol import Protocol
 from cohort.protocol_sections import AnalysisSpec
 from cohort.reference import Affinity, Drug
+from cohort.synthetic.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -123,7 +124,26 @@ def config_readme(root: Path = ROOT) -> str:
             parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
     for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity}.items():
         parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_worlds()]) + "\n"
+
+
+def _worlds() -> list[str]:
+    """The simulator's scenarios, and what each changes."""
+    rows = [
+        [_code(name), ", ".join(map(_code, world.also)), world.shows, ", ".join(map(_code, world.changes))]
+        for name, world in SCENARIOS.items()
+    ]
+    return [
+        "## Worlds of the simulator",
+        "`tspo simulate cdm.duckdb --scenario NAME` plants a known truth; several names joined by `+` are applied one "
+        "after the other. Parameters that a world does not change are those of `cohort/synthetic/parameters.py`, each "
+        "with its source.",
+        _table(["world", "also called", "what it shows", "parameters that it changes"], rows),
+    ]
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
 
 
 def _analyses(description: str) -> list[str]:

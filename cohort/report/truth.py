@@ -14,13 +14,19 @@ from cohort.results import CONTRAST, OVERALL
 
 @dataclass(frozen=True)
 class Truth:
-    """Planted log hazard ratios: exposure -> age stratum -> value."""
+    """What was planted.
+
+    Attributes:
+        log_hazard_ratios: exposure -> age stratum -> value; empty where no number is the truth of the analysis.
+        why_not_exact: why none is, a sentence without its full stop each.
+    """
 
     log_hazard_ratios: Mapping[str, Mapping[str, float]]
     scenario: str
     persons: int | None
     seed: int | None
     delay_days: int | None
+    why_not_exact: tuple[str, ...] = ()
 
     def hazard_ratio(self, exposure: str, age_stratum: str) -> float | None:
         """The planted hazard ratio; overall only where it is the same at all ages."""
@@ -63,4 +69,5 @@ def read_truth(content: Mapping[str, Any] | None, metric: str, per: float) -> Tr
         content.get("persons"),
         content.get("seed"),
         content.get("diagnosis_delay_days"),
+        tuple(content.get("why_not_exact", ())),
     )

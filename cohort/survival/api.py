@@ -43,6 +43,7 @@ from cohort.survival.inference import (
     profile_interval,
     restriction_tests,
     score_test,
+    small_sample_bias,
     wald_interval,
     wald_test,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "robust_covariance",
     "robust_score_test",
     "score_test",
+    "small_sample_bias",
     "time_lost_difference",
     "wald_interval",
     "wald_test",

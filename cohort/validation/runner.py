@@ -99,7 +99,7 @@ def run_replicates(design: Design, folder: Path, workers: int, tell: Tell | None
     every = design.all()
     jobs = [replicate for replicate in every if failure_of(replicate, replicate.path(folder)) != ""]
     done = len(every) - len(jobs)
-    with _processes(workers) as pool:
+    with worker_processes(workers) as pool:
         futures = [pool.submit(make, replicate, replicate.path(folder), replicate.key()) for replicate in jobs]
         for number, future in enumerate(as_completed(futures), start=done + 1):
             try:
@@ -127,7 +127,7 @@ def read_results(design: Design, folder: Path) -> Results:
 
 
 @contextmanager
-def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+def worker_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Fresh processes of one thread each; when the block is left early they end after what they are doing."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)

@@ -30,6 +30,7 @@ from cohort.report.terms import Terms, terms_of
 from cohort.report.text import answer, key_figures
 from cohort.report.truth import read_truth
 from cohort.results import CONTRAST, OVERALL, Estimate, estimates_frame
+from cohort.summary import headline_rows
 
 EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown", CONTRAST)
 AGES = (OVERALL, "50 to 64", "65 to 74", "75 to 84", "85 and over")
@@ -363,6 +364,26 @@ def test_the_truth_is_shown_only_where_it_is_known(standard, synthetic):
     assert "Synthetic data with a known truth" in words
     assert "Truth" in words
     assert "known truth" in words
+
+
+def test_a_world_in_which_no_estimate_has_a_truth_says_why(tmp_path):
+    why = ["outcomes are misclassified", "leaving depends on the prodrome"]
+    page = build_report(write_release(tmp_path), {**TRUTH, "log_hazard_ratio": {}, "why_not_exact": why})
+    words = visible(page.read_text(encoding="utf-8"))
+    assert "has a known true value here: outcomes are misclassified; leaving depends on the prodrome." in words
+    assert "○ known truth" not in words
+
+
+def test_the_terminal_shows_each_planted_ratio_and_a_dash_where_none_is_known(tmp_path):
+    rows = headline_rows(write_release(tmp_path), TRUTH)
+    shown = {(row["exposure"], row["age"]): row["planted"] for row in rows}
+    assert shown["TSPO binder", OVERALL] == "1.25"
+    assert shown["affinity unknown", OVERALL] == "1.00 to 1.11"
+    assert shown["binder / non-binder", "75 to 84"] == "1.25"
+    no_band = {"binder": {"75 to 84": 0.0}}
+    rows = headline_rows(tmp_path, {**TRUTH, "log_hazard_ratio": no_band})
+    assert {row["planted"] for row in rows if row["exposure"] != "TSPO binder"} == {"-"}
+    assert "-" in {row["planted"] for row in rows if row["exposure"] == "TSPO binder"}
 
 
 def test_an_overall_truth_needs_the_same_truth_at_all_ages():

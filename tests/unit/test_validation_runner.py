@@ -48,7 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Replicate]:
             yield pool
 
     monkeypatch.setattr(replicates, "replicate_estimates", estimates)
-    monkeypatch.setattr(runner, "_processes", threads)
+    monkeypatch.setattr(runner, "worker_processes", threads)
     return made
 
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from cohort.survival.counting import risk_sets
 from cohort.survival.cox import CoxFit, fit_cox
@@ -19,6 +20,7 @@ from cohort.survival.inference import (
     profile_interval,
     restriction_tests,
     score_test,
+    small_sample_bias,
     wald_test,
 )
 from cohort.survival.likelihood import PartialLikelihood
@@ -136,6 +138,37 @@ def test_no_hypothesis_has_no_p() -> None:
     assert (statistic, df) == (0, 0)
     assert math.isnan(p_value)
     assert math.isnan(chi_square(0.0, 0).p_value)
+
+
+def pairs(exposed_cases: int, unexposed_cases: int) -> CoxFit:
+    """Strata of one case and one control, of whom one is exposed; x is the log odds that it is the case."""
+    cases = [1] * exposed_cases + [0] * unexposed_cases
+    rows = {"stop": 1, "x": [x for case in cases for x in (case, 1 - case)], "event": [1, 0] * len(cases)}
+    table = pl.DataFrame({"start_day": 0, "pair": np.repeat(np.arange(len(cases)), 2), **rows})
+    return fit_cox(risk_sets(table, ["x"], ["pair"], stop="stop"))
+
+
+def test_the_small_sample_bias_of_pairs_is_that_of_a_logit() -> None:
+    p, n = 0.8, 40
+    found = small_sample_bias(pairs(round(n * p), round(n * (1 - p))))
+    assert found == pytest.approx([(p - (1 - p)) / (2 * n * p * (1 - p))], rel=1e-5)
+
+
+def test_the_small_sample_bias_is_what_all_samples_together_show() -> None:
+    p, n = 0.8, 400
+    exposed = np.arange(1, n)
+    chance = stats.binom.pmf(exposed, n, p)
+    mean = chance @ np.log(exposed / (n - exposed)) / chance.sum()
+    found = small_sample_bias(pairs(round(n * p), round(n * (1 - p))))
+    assert found == pytest.approx([mean - math.log(p / (1 - p))], rel=0.03)  # what is of second order is left
+
+
+def test_the_small_sample_bias_is_of_estimated_coefficients_only_and_in_their_units() -> None:
+    table = frame(4).with_columns(z=pl.col("x") * 0, half=pl.col("y") / 2)
+    found = small_sample_bias(fit_cox(risk_sets(table, ["x", "z", "y"], start="start", stop="stop")))
+    halved = small_sample_bias(fit_cox(risk_sets(table, ["x", "half"], start="start", stop="stop")))
+    assert len(found) == 2
+    assert halved == pytest.approx(found * [1, 2], rel=1e-5)
 
 
 def test_cochrans_q_by_hand() -> None:
