@@ -1,6 +1,6 @@
 # demo: set up and run the main job    test: set up and pass the tests    check: lint, types, architecture, docs
 # bench: speed and memory as ratios    proof: longer proofs, minutes each  docs, lock: make generated files again
-# validate: 200 replicates of two known worlds, and the guide in tests/validation; about forty minutes
+# validate: 200 replicates of six known worlds, and the guide in tests/validation; an hour and a half on two cores
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,8 +27,8 @@ proof: $(VENV)/.ready
 	TSPO_EXAMPLES=2000 $(BIN)/python -m pytest tests/test_generative.py
 
 validate: $(VENV)/.ready
-	$(BIN)/tspo validate --replicates 200 --scenario null-prodrome --scenario primary --persons 20000 \
-	  --guide tests/validation
+	$(BIN)/tspo validate --replicates 200 --scenario S0 --scenario S1 --scenario S2 --scenario S3 --scenario S4 --scenario S5 \
+	  --persons 20000 --protocol tests/validation/protocol.toml --guide tests/validation
 
 docs: $(VENV)/.ready
 	$(BIN)/python -m tests.docs
