@@ -1,8 +1,8 @@
 """`make bench`: what the study costs, as ratios measured in one run on one machine.
 
 The ledger beside a scan of its fills (`tests.bench_ledger`); a whole study from ten thousand persons to a million
-(`tests.bench_scale`); the estimator beside R, lifelines and others on the same intervals (`tests.bench_estimator`).
-Every figure is measured here; none is asserted.
+(`tests.bench_scale`); its extraction beside pandas and polars (`tests.bench_extraction`); the estimator beside R,
+lifelines and others on the same intervals (`tests.bench_estimator`). Every figure is measured here; none is asserted.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cohort.run import versions
-from tests import bench_estimator, bench_scale
+from tests import bench_estimator, bench_extraction, bench_scale
 from tests.bench_ledger import in_own_process
 
 
@@ -31,6 +31,8 @@ def main() -> None:
     print_ledger(record["ledger"])
     with tempfile.TemporaryDirectory() as folder:
         record["scale"] = bench_scale.compare(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        record["extraction"] = bench_extraction.compare(Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         record["estimator"] = bench_estimator.compare(Path(folder), Path("bench-growth"))
     record["machine"] = {"kind": platform.machine(), "processors": os.cpu_count(), "versions": versions()}
