@@ -27,6 +27,8 @@ from cohort.reference import EQUIVALENCE_TABLES, Affinity, Drug
 
 Level = Literal["high", "moderate", "low", "none", "unknown"]
 TspoClass = Literal["binder", "non_binder", "unknown"]
+Summary = Literal["geometric mean", "least", "most"]
+"""Which of a drug's values speaks for it."""
 
 LEVELS: tuple[Level, ...] = ("high", "moderate", "low", "none", "unknown")  # most affine first
 TSPO_CLASS_OF_LEVEL: Mapping[str, TspoClass] = {
@@ -79,8 +81,8 @@ class CutPoints(BaseModel):
 class DrugAffinity:
     """What the evidence says of one drug.
 
-    `ki_nm` is the geometric mean of the values used, `ki_nm_min` and `ki_nm_max` their range (nM; None where
-    words decided), `evidence_grade` the weakest grade that was used (E without evidence).
+    `ki_nm` is the value that speaks for it, by the rule the geometric mean of those used, `ki_nm_min` and `ki_nm_max`
+    their range (nM; None where words decided), `evidence_grade` the weakest grade that was used (E without evidence).
     """
 
     level: Level
@@ -115,6 +117,7 @@ def classify(
     findings: Mapping[str, str],
     cut_points: CutPoints,
     grades: Sequence[str] = STRICT_GRADES,
+    summary: Summary = "geometric mean",
 ) -> DrugAffinity:
     """Apply the rule to the rows of one drug.
 
@@ -123,10 +126,11 @@ def classify(
         findings: the level of each finding in words.
         cut_points: upper bounds of the levels, nM.
         grades: the grades of evidence that count.
+        summary: which of several values speaks for the drug.
     """
     admitted = [row for row in measurements if row.grade in grades]
     if any(row.value_nm is not None for row in admitted):
-        return _by_value([row for row in admitted if row.value_nm is not None], cut_points)
+        return _by_value([row for row in admitted if row.value_nm is not None], cut_points, summary)
     if admitted:
         return _by_finding(admitted, findings)
     return _drug_affinity("unknown", "E", f"no evidence of grade {', '.join(grades)}")
@@ -184,13 +188,13 @@ def _check_equivalents(equivalence_table: str, site: Mapping[str, float], drugs:
             raise UsageError(f"site_equivalents_mg names '{name}', which is no study drug{nearest(name, drugs)}")
 
 
-def _by_value(rows: Sequence[Affinity], cut_points: CutPoints) -> DrugAffinity:
+def _by_value(rows: Sequence[Affinity], cut_points: CutPoints, summary: Summary) -> DrugAffinity:
     values = [row.value_nm for row in rows if row.value_nm is not None]
     grade = max(row.grade for row in rows)
     each = ", ".join(f"{row.measure} {row.value_nm:g} nM" for row in rows)
-    basis = f"{'geometric mean of ' if len(values) > 1 else ''}{each} (grade {grade})"
-    mean = _geometric_mean(values)
-    return _drug_affinity(level_of(mean, cut_points), grade, basis, mean, min(values), max(values))
+    basis = f"{f'{summary} of ' if len(values) > 1 else ''}{each} (grade {grade})"
+    chosen = {"geometric mean": _geometric_mean(values), "least": min(values), "most": max(values)}[summary]
+    return _drug_affinity(level_of(chosen, cut_points), grade, basis, chosen, min(values), max(values))
 
 
 def _by_finding(rows: Sequence[Affinity], findings: Mapping[str, str]) -> DrugAffinity:

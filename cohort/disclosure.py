@@ -11,7 +11,7 @@ import polars as pl
 
 from cohort.additive import Key, Sum, is_small, lines, to_hide
 from cohort.estimates_to_hide import estimates_to_hide
-from cohort.results import AGE_AT_ENTRY, ESTIMATE_COUNTS, ESTIMATE_NUMBERS, ESTIMATE_SHARES, OVERALL
+from cohort.results import ESTIMATE_COUNTS, ESTIMATE_NUMBERS, ESTIMATE_SHARES, OVERALL, UNCOUNTED_MODELS
 from cohort.study_sums import cells_to_hide, shared_totals
 
 SUPPRESSED = "suppressed"
@@ -82,8 +82,8 @@ def suppress_estimates(
     """
     hidden = estimates_to_hide(table.to_dicts(), threshold, populations or {})
     suppressed = _small_rows(table, threshold) | _marked(table, hidden.rows)
-    # Persons by age at entry and by attained age are nearly the same: side by side they would tell small numbers.
-    uncounted = suppressed | _marked(table, hidden.counts) | (table.get_column("model") == AGE_AT_ENTRY)
+    # Persons by age at entry and by attained age are nearly the same, those of a class and of its drugs may be.
+    uncounted = suppressed | _marked(table, hidden.counts) | table.get_column("model").is_in(UNCOUNTED_MODELS)
     untold = suppressed | _marked(table, hidden.shares)
     masks = {
         **dict.fromkeys(ESTIMATE_NUMBERS, suppressed),

@@ -12,7 +12,7 @@ from cohort.additive import Key, Shared, is_small
 from cohort.analyses import PRIMARY
 from cohort.counts import CONTRASTED
 from cohort.inputs import UNKNOWN_DOSE
-from cohort.results import AGE_AT_ENTRY, BOUND, CONTRAST, ESTIMATE_COUNTS, OVERALL
+from cohort.results import BOUND, CONTRAST, ESTIMATE_COUNTS, OVERALL, UNCOUNTED_MODELS
 from cohort.study_sums import REFERENCES, Categories, Linear, cells_to_hide, linear_to_hide, shared_totals
 
 Row = dict[str, Any]
@@ -44,8 +44,7 @@ def estimates_to_hide(rows: Sequence[Row], threshold: int, populations: Mapping[
     """
     hidden = Hidden(counts=_near_bounds(rows, threshold))
     for measure in ("events", "persons"):
-        # Estimates by age at entry tell no counts.
-        numbered = [(i, r) for i, r in enumerate(rows) if r[measure] is not None and r["model"] != AGE_AT_ENTRY]
+        numbered = [(i, r) for i, r in enumerate(rows) if r[measure] is not None and r["model"] not in UNCOUNTED_MODELS]
         # The models of all outcomes are of the same persons, so persons are decided on once.
         for together in _grouped(numbered, () if measure == "persons" else ("outcome",)):
             _hide_together(hidden, together, measure, threshold, populations)

@@ -53,12 +53,14 @@ class Setting:
         analysis: the protocol, and its name.
         known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
             that is absent has no `known_dose_share`.
+        drug_dose: the table of that name, for the model of drugs.
     """
 
     counts: Mapping[str, PatternCounts]
     frame: pl.DataFrame
     analysis: Analysis
     known_dose: Mapping[str, DoseOfClass] = field(default_factory=dict)
+    drug_dose: pl.LazyFrame | None = None
 
     @property
     def protocol(self) -> Protocol:

@@ -20,6 +20,9 @@ from cohort.reference import concept_set_items, load_affinities, load_drugs, loa
 EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown")
 """The exposures of every model, in the order of every table; the part behind `tspo_` is the TSPO class."""
 
+ADDITIVE_METRICS = ("dme", "ddd", "tspo_weighted")
+"""The metrics of which a class's value is the sum of its drugs'."""
+
 COVARIATES = (
     "anxiety_disorder",
     "depression",

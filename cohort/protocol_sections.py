@@ -187,6 +187,19 @@ class Affinity(CutPoints):
     grades: tuple[Literal["A", "B", "C", "D", "E"], ...] = Field(
         ("A", "B", "C"), min_length=1, description="Grades of evidence that count."
     )
+    other_bounds_nm: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (100, 500, 5_000), description="The contrast is repeated with each of these as the bound of a binder."
+    )
+    high_potency_mg: float = Field(
+        1, gt=0, description="A drug of which so many mg or fewer equal 10 mg of diazepam is of high potency."
+    )
+    arrangements: int = Field(
+        10_000,
+        ge=100,
+        le=1_000_000,
+        description="The permutation test goes through all arrangements of the classes over the drugs if there are no "
+        "more than this, else through this many drawn at random.",
+    )
 
 
 class Strata(Section):
@@ -287,6 +300,7 @@ ModelName = Literal[
     "dose-response",
     "death",
     "subdistribution",
+    "drugs",
 ]
 MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
 HEADLINE: tuple[ModelName, ...] = ("linear", "linear by age", "categories", "categories by age", "death")

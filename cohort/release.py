@@ -13,6 +13,7 @@ import polars as pl
 
 from cohort.age_table import age_table
 from cohort.analyses import PRIMARY, analyses
+from cohort.class_check_table import class_check_table
 from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK
 from cohort.cross_check import cross_check
@@ -86,6 +87,7 @@ def write_release(
     released |= {
         "age": age_table(estimates, result.diagnostics, result.additive),
         "dose_response": dose_response_table(result.dose_points, estimates),
+        "class_checks": class_check_table(result.class_checks, protocol.disclosure.min_cell_count),
     }
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)

@@ -69,6 +69,9 @@ DEATH = "cause-specific-death"
 FINE_GRAY = "fine-gray"
 AGE_AT_ENTRY = "cox-age-at-entry"
 CONTINUOUS_AGE = "cox-continuous-age"
+BY_DRUG = "cox-by-drug"
+UNCOUNTED_MODELS = (AGE_AT_ENTRY, BY_DRUG)
+"""Models whose rows tell no counts: beside those of other tables they would tell small numbers."""
 HEADLINE_MODELS = (COX, DEATH)
 """The models whose rows are the study's main tables; the others say the same in another way, and are named for it."""
 
@@ -169,6 +172,34 @@ class AdditiveEffect:
     status: str = "ok"
 
 
+@dataclass(frozen=True)
+class ClassCheck:
+    """An estimate with the drugs sorted in another way, or with more of them in the model: does the class hold?
+
+    Attributes:
+        check: what is tried, such as `leave one drug out`.
+        variant: how, such as `without diazepam`.
+        exposure: a class, the contrast, or a dose of another kind.
+        drugs: the drugs whose dose it is of, those of the two sides of a contrast on either side of ` / `.
+        persons_exposed, events_exposed: of the smaller side; for disclosure control only, never released.
+        status: `ok`, or `not estimable: <why>`.
+    """
+
+    check: str
+    variant: str
+    exposure: str
+    drugs: str
+    persons_exposed: int | None = None
+    events_exposed: int | None = None
+    hazard_ratio: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    log_hr: float | None = None
+    se_log_hr: float | None = None
+    p_value: float | None = None
+    status: str = "ok"
+
+
 @dataclass
 class ModelResult:
     """What one model gives: rows for the tables that we publish."""
@@ -177,6 +208,7 @@ class ModelResult:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     dose_points: list[DosePoint] = field(default_factory=list)
     additive: list[AdditiveEffect] = field(default_factory=list)
+    class_checks: list[ClassCheck] = field(default_factory=list)
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Self:
@@ -186,6 +218,7 @@ class ModelResult:
             [Diagnostic(**row) for row in rows["diagnostics"]],
             [DosePoint(**row) for row in rows["dose_points"]],
             [AdditiveEffect(**row) for row in rows["additive"]],
+            [ClassCheck(**row) for row in rows["class_checks"]],
         )
 
     def extend(self, other: "ModelResult") -> "ModelResult":

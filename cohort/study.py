@@ -7,7 +7,7 @@ its result is there already with the right key.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
@@ -33,7 +33,9 @@ from cohort.source import Resources, open_cdm
 
 DOSE_REMEDY = "dose_remedy"
 MODEL_TABLES = ("risk_pattern", "risk_change", "person_time", "dose_known")
-"""The tables that the models read."""
+"""The tables that every model reads."""
+TABLE_OF_MODEL = {"drugs": "drug_dose"}
+"""A table that one model alone reads, beside those."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
@@ -122,9 +124,16 @@ def prepare_run(settings: RunSettings) -> Prepared:
     return Prepared(settings=settings, inputs=inputs, cdm_keys=cdm_keys, survey=found, planned=tuple(inputs))
 
 
-def steps_of(analysis: str) -> list[Step]:
+def steps_of(analysis: Analysis) -> list[Step]:
     """The tables of an analysis, each after what it reads."""
-    return [s for s in load_steps().values() if analysis == PRIMARY or s.name not in _PRIMARY_ONLY]
+    unread = {table for model, table in TABLE_OF_MODEL.items() if model not in analysis.models}
+    unread |= _PRIMARY_ONLY if analysis.name != PRIMARY else set()
+    return [step for step in load_steps().values() if step.name not in unread]
+
+
+def tables_of(model: str) -> tuple[str, ...]:
+    """The tables that a model reads."""
+    return (*MODEL_TABLES, *(table for name, table in TABLE_OF_MODEL.items() if name == model))
 
 
 def shared_tables(prepared: Prepared, analysis: str, primary: Mapping[str, TableRef]) -> dict[str, TableRef]:
@@ -135,9 +144,11 @@ def shared_tables(prepared: Prepared, analysis: str, primary: Mapping[str, Table
     """
     parameters = study_parameters(prepared.analysis(analysis).protocol)
     keys = prepared.cdm_keys | {name: table.key for name, table in prepared.inputs[analysis].items()}
-    for step in steps_of(analysis):
+    steps = steps_of(prepared.analysis(analysis))
+    for step in steps:
         keys[step.name] = table_key(step, parameters, {name: keys[name] for name in step.reads})
-    return {step.name: primary[step.name] for step in steps_of(analysis) if primary[step.name].key == keys[step.name]}
+    alike = (step.name for step in steps if step.name in primary and primary[step.name].key == keys[step.name])
+    return {name: primary[name] for name in alike}
 
 
 def build_table(prepared: Prepared, analysis: str, step_name: str, tables: Mapping[str, TableRef]) -> TableRef:
@@ -166,7 +177,7 @@ def build_tables(
         primary: those of the primary analysis, if this is another.
     """
     built = shared_tables(prepared, analysis, primary) if primary else {}
-    for step in steps_of(analysis):
+    for step in steps_of(prepared.analysis(analysis)):
         if step.name not in built:
             upstream = {name: built[name] for name in step.reads if name in built}
             built[step.name] = build_table(prepared, analysis, step.name, upstream)
@@ -179,16 +190,19 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
     A result that was made from the same tables, by the same protocol and code, is kept.
 
     Args:
-        tables: at least `MODEL_TABLES`.
+        tables: at least those of `tables_of`.
     """
     chosen = prepared.analysis(analysis)
     folder = prepared.settings.folder.private / "models"
     path = folder / f"{analysis}-{model.replace(' ', '-')}.json"
-    needed = tuple(tables[name] for name in MODEL_TABLES)
+    needed = tuple(tables[name] for name in tables_of(model))
     key = _digest(*(table.key for table in needed), chosen.protocol.content_hash(), code_hash(), analysis, model)
     if _stored(path).get("key") == key:
         return str(path)
-    result = fit_model(model, setting_of(chosen, needed))
+    setting = setting_of(chosen, needed[: len(MODEL_TABLES)])
+    if model in TABLE_OF_MODEL:
+        setting = replace(setting, drug_dose=pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path))
+    result = fit_model(model, setting)
     return_memory()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"key": key, **asdict(result)})

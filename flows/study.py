@@ -35,7 +35,6 @@ from cohort.study import (
     CDM_NAMES,
     DESCRIPTIONS,
     DOSE_REMEDY,
-    MODEL_TABLES,
     Prepared,
     RunSettings,
     build_table,
@@ -44,6 +43,7 @@ from cohort.study import (
     prepare_run,
     shared_tables,
     steps_of,
+    tables_of,
 )
 from cohort.summary import artifact_rows, summary_markdown
 from flows.progress import tell
@@ -153,7 +153,7 @@ class _Work:
         self._built: dict[Job, PrefectFuture[TableRef]] = {}
         self._shared: dict[Job, TableRef] = {}
         self._fitted: dict[Job, PrefectFuture[str]] = {}
-        self._to_build = deque((PRIMARY, step.name) for step in steps_of(PRIMARY))
+        self._to_build = deque((PRIMARY, step.name) for step in steps_of(prepared.analysis(PRIMARY)))
         self._to_fit: deque[Job] = deque()
         self._large: list[Job] = []
         self._running: dict[Job, PrefectFuture[Any]] = {}
@@ -187,7 +187,7 @@ class _Work:
 
     def _fit(self, job: Job) -> None:
         analysis, name = job
-        tables: Any = self._tables(analysis, MODEL_TABLES)
+        tables: Any = self._tables(analysis, tables_of(name))
         if name in DESCRIPTIONS:
             future = description.submit(self.prepared, name, tables)
         else:
@@ -201,7 +201,7 @@ class _Work:
 
     def _finish(self, job: Job) -> None:
         analysis, name = job
-        if job == (PRIMARY, steps_of(PRIMARY)[-1].name):
+        if job == (PRIMARY, steps_of(self.prepared.analysis(PRIMARY))[-1].name):
             self._plan_others()
         if job in self._built and not any(a == analysis for a, _ in self._to_build):
             self._plan_models(analysis)
@@ -221,7 +221,9 @@ class _Work:
         for analysis in self.prepared.planned[1:]:
             shared = shared_tables(self.prepared, analysis, primary)
             self._shared |= {(analysis, name): ref for name, ref in shared.items()}
-            own = [(analysis, step.name) for step in steps_of(analysis) if step.name not in shared]
+            own = [
+                (analysis, step.name) for step in steps_of(self.prepared.analysis(analysis)) if step.name not in shared
+            ]
             self._to_build.extend(own)
             if not own:
                 self._plan_models(analysis)

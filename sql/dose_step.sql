@@ -1,25 +1,5 @@
 -- One row per person of the cohort, TSPO class and day of age on which the exposure's course changes, before any lag.
-with rate as (
-    select
-        supply.person_id,
-        supply.tspo_class,
-        supply.start_day,
-        supply.accruing_days,
-        -- Billionths of a unit as integers: sums are exact, so no result depends on the order of rows. Rounded down,
-        -- so that no dose is carried over the bound that it reaches: 90 tablets in 135 days are 90, not 90.000000045.
-        cast(floor(
-            1000000000 * case $metric
-                when 'dme' then supply.dme_per_day
-                when 'intensity' then supply.dme_per_day
-                when 'ddd' then supply.ddd_per_day
-                when 'tspo_weighted' then supply.tspo_per_day
-            end
-        ) as bigint) as nano_per_day
-    from supply
-    semi join cohort on cohort.person_id = supply.person_id
-    where supply.accruing_days > 0
-),
-
+with
 -- A course of days of use: its own first and last day, and the days without any before it.
 period as (
     select
@@ -44,24 +24,24 @@ filled as (
 -- From `day` on the exposure grows by `slope` a day more than before; on `day` itself it jumps.
 change as (
     select
-        rate.person_id,
-        rate.tspo_class,
-        rate.start_day - 1 as day,
-        rate.nano_per_day as slope,
+        dose_rate.person_id,
+        dose_rate.tspo_class,
+        dose_rate.start_day - 1 as day,
+        dose_rate.nano_per_day as slope,
         0 as jump,
         0 as use_slope
-    from rate
-    where rate.nano_per_day <> 0
+    from dose_rate
+    where dose_rate.nano_per_day <> 0
     union all
     select
-        rate.person_id,
-        rate.tspo_class,
-        rate.start_day - 1 + rate.accruing_days as day,
-        -rate.nano_per_day as slope,
+        dose_rate.person_id,
+        dose_rate.tspo_class,
+        dose_rate.start_day - 1 + dose_rate.accruing_days as day,
+        -dose_rate.nano_per_day as slope,
         0 as jump,
         0 as use_slope
-    from rate
-    where rate.nano_per_day <> 0
+    from dose_rate
+    where dose_rate.nano_per_day <> 0
     union all
     select
         period.person_id,

@@ -1,6 +1,7 @@
 """What must hold for any CDM: the future does not reach into the past, nothing is lost, names do not matter."""
 
 import datetime as dt
+from collections import Counter
 from dataclasses import replace
 from math import fsum
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from cohort.inputs import EXPOSURES
+from cohort.inputs import ADDITIVE_METRICS, EXPOSURES
 from cohort.protocol import Protocol
 from cohort.trial import run_tables
 from tests import oracle, worlds
@@ -117,6 +118,26 @@ def test_dose_is_conserved_from_the_ledger_to_the_days(cdm: dict[str, Any], chos
     assert taken + lost == pytest.approx(dispensed, rel=1e-12)
     assert sum(r["days"] for r in known) == sum(r["days"] for r in tables["stockpile"])
     assert sum(r["accruing_days"] for r in tables["stockpile"]) == sum(r["accruing_days"] for r in tables["supply"])
+
+
+@drawn
+@given(worlds.cdm_tables(), worlds.settings(), st.sampled_from(ADDITIVE_METRICS))
+def test_the_doses_of_drugs_add_up_to_those_of_their_classes(
+    cdm: dict[str, Any], chosen: oracle.Settings, metric: str
+) -> None:
+    """In every interval of known dose, bit for bit: both are sums of the same billionths."""
+    protocol = protocol_of(replace(chosen, metric=metric))
+    tables = run_tables(cdm, protocol, ["person_time", "profile", "drug_dose"], study_tables())
+    class_of = {drug["drug"]: f"dose_tspo_{drug['tspo_class']}" for drug in worlds.STUDY_DRUGS}
+    origin = {row["person_id"]: row["origin_day"] for row in tables["profile"]}
+    summed: Counter[tuple[int, int, str]] = Counter()
+    for row in tables["drug_dose"]:
+        key = (row["person_id"], row["start_day"] + origin[row["person_id"]], class_of[row["drug"]])
+        summed[key] += round(row["dose"] * 1_000_000_000)
+    for row in tables["person_time"]:
+        for dose in (f"dose_{exposure}" for exposure in EXPOSURES):
+            if row[dose] is not None:
+                assert summed[row["person_id"], row["start_day"], dose] == round(row[dose] * 1_000_000_000)
 
 
 @drawn

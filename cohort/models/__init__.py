@@ -11,6 +11,7 @@ from cohort.fitting import STRATA, Setting, columns_needed, prepare
 from cohort.models.age import by_age_at_entry, by_continuous_age
 from cohort.models.categories import categories, categories_by_age
 from cohort.models.dose_response import dose_response
+from cohort.models.drugs import drugs
 from cohort.models.linear import linear, linear_by_age
 from cohort.models.subdistribution import subdistribution
 from cohort.results import ModelResult
@@ -27,14 +28,15 @@ MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "dose-response": dose_response,
     "death": lambda setting: linear(setting, "death"),
     "subdistribution": subdistribution,
+    "drugs": drugs,
 }
 """The models of an analysis, by the name that `fit_model` takes."""
 
 
-READ_INTERVALS = frozenset({"linear by age at entry", "dose-response", "subdistribution"})
+READ_INTERVALS = frozenset({"linear by age at entry", "dose-response", "subdistribution", "drugs"})
 """Those that look at a person's intervals one by one, and not only at counts and risk sets."""
 
-LARGE = frozenset({"subdistribution"})
+LARGE = frozenset({"subdistribution", "drugs"})
 """Those that need far more memory than others: each interval has arrays of its own."""
 
 

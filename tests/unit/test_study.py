@@ -78,7 +78,7 @@ def test_the_other_metric_shares_the_ledger(prepared: Prepared, built: dict[str,
     other = build_tables(prepared, "ddd", built)
     changed = {name for name, table in other.items() if table.key != built[name].key}
     assert changed == {
-        *("dose_step", "dose_unknown", "dose_known", "person_time", "time_at_risk"),
+        *("dose_rate", "dose_step", "dose_unknown", "dose_known", "person_time", "time_at_risk"),
         *("risk_pattern", "event_time", "risk_change"),
     }
 

@@ -1,0 +1,119 @@
+"""How much of each drug is in the dose that is known at a day?
+
+The doses of single drugs stand beside person-time, at the starts of its intervals. Time is in days of age.
+"""
+
+from tests.spec.drawn import drawn
+
+BINDERS = """
+            ingredient_concept_id | drug
+            ----------------------+--------------
+                           723013 | diazepam
+                         19055224 | flunitrazepam
+"""
+PROFILE = """
+            person_id | origin_day
+            ----------+-----------
+                    1 | 0
+"""
+INTERVALS = """
+            person_id | start_day | stop_day
+            ----------+-----------+---------
+                    1 | 22000     | 22110
+                    1 | 22110     | 22130
+                    1 | 22130     | 22400
+"""
+
+
+def test_a_drug_s_dose_is_what_of_it_had_accrued_a_lag_before_the_start(build):
+    """Thirty days of diazepam at one unit from day 22001 and a lag of 100: nothing yet at day 22000, ten at 22110."""
+    assert build(
+        "drug_dose",
+        lag_days=100,
+        person_time=INTERVALS,
+        profile=PROFILE,
+        study_ingredient=BINDERS,
+        dose_rate="""
+            person_id | ingredient_concept_id | start_day | accruing_days | nano_per_day
+            ----------+-----------------------+-----------+---------------+-------------
+                    1 | 723013                | 22001     | 30            | 1000000000
+        """,
+    ) == drawn("""
+            person_id | start_day | drug     | dose
+            ----------+-----------+----------+-----
+                    1 | 22110     | diazepam | 10
+                    1 | 22130     | diazepam | 30
+    """)
+
+
+def test_drugs_of_one_class_have_doses_of_their_own(build):
+    """Two binders at a time: each has the dose of its own supplies; a drug without any has no row."""
+    assert build(
+        "drug_dose",
+        lag_days=0,
+        person_time=INTERVALS,
+        profile=PROFILE,
+        study_ingredient=BINDERS,
+        dose_rate="""
+            person_id | ingredient_concept_id | start_day | accruing_days | nano_per_day
+            ----------+-----------------------+-----------+---------------+-------------
+                    1 | 723013                | 21991     | 20            | 1000000000
+                    1 | 19055224              | 22101     | 20            | 500000000
+        """,
+    ) == drawn("""
+            person_id | start_day | drug          | dose
+            ----------+-----------+---------------+-----
+                    1 | 22000     | diazepam      | 10
+                    1 | 22110     | diazepam      | 20
+                    1 | 22110     | flunitrazepam | 5
+                    1 | 22130     | diazepam      | 20
+                    1 | 22130     | flunitrazepam | 10
+    """)
+
+
+def test_what_leaves_the_window_leaves_the_dose_of_its_drug(build):
+    """With a window of 110 days, half of a supply of the days 21991 to 22010 has left at day 22110; then all."""
+    assert build(
+        "drug_dose",
+        lag_days=0,
+        window_days=110,
+        person_time=INTERVALS,
+        profile=PROFILE,
+        study_ingredient=BINDERS,
+        dose_rate="""
+            person_id | ingredient_concept_id | start_day | accruing_days | nano_per_day
+            ----------+-----------------------+-----------+---------------+-------------
+                    1 | 723013                | 21991     | 20            | 1000000000
+        """,
+    ) == drawn("""
+            start_day | drug     | dose
+            ----------+----------+-----
+            22000     | diazepam | 10
+            22110     | diazepam | 10
+    """)
+
+
+def test_on_the_follow_up_scale_starts_count_from_entry(build):
+    """Intervals are named as the models have them: by days since entry, where that is the time scale."""
+    assert build(
+        "drug_dose",
+        lag_days=0,
+        person_time=INTERVALS,
+        profile="""
+            person_id | origin_day
+            ----------+-----------
+                    1 | 22000
+        """,
+        study_ingredient=BINDERS,
+        dose_rate="""
+            person_id | ingredient_concept_id | start_day | accruing_days | nano_per_day
+            ----------+-----------------------+-----------+---------------+-------------
+                    1 | 723013                | 21991     | 20            | 1000000000
+        """,
+    ) == drawn("""
+            start_day | dose
+            ----------+-----
+            0         | 10
+            110       | 20
+            130       | 20
+    """)
