@@ -22,7 +22,7 @@ def other_classifications(protocol: Protocol) -> Iterator[tuple[str, str, Classe
     own = protocol.affinity
     for bound in own.other_bounds_nm:
         if bound != own.moderate_nm:
-            yield "bound of a binder", f"{bound:g} nM", _classes(_with_bound(own, bound), own.grades)
+            yield "bound of a binder", f"{bound:,g} nM", _classes(_with_bound(own, bound), own.grades)
     for name, grades in _GRADES.items():
         if grades != own.grades:
             yield "grades of evidence", name, _classes(own, grades)

@@ -126,7 +126,7 @@ def _rows(setting: Setting, doses: DrugDoses, variant: _Variant) -> Iterator[Cla
             min(counted.events for counted in exposed),
         )
         if empty:
-            yield replace(row, status=f"not estimable: nobody took a drug that is {_in_words(empty)}")
+            yield replace(row, status=f"not estimable: nobody took {_in_words(empty)}")
         else:
             yield _with_estimate(row, fitted, present, setting)
 
@@ -139,8 +139,18 @@ def _with_estimate(row: ClassCheck, fitted: Fitted, sides: Sequence[str], settin
     return replace(row, **{name: getattr(found, name) for name in names})
 
 
+_NOUNS = {
+    "tspo_binder": "a{} binder",
+    "tspo_non_binder": "a{} non-binder",
+    "tspo_unknown": "a{} drug of unknown affinity",
+    WEIGHTED: "a drug of measured affinity",
+}
+
+
 def _in_words(column: str) -> str:
-    return column.replace("tspo_", "").replace("_", "-")
+    """Who takes what the column sums, such as `a long-acting binder`."""
+    name, _, kind = column.partition(", ")
+    return _NOUNS.get(name, name).format(f" {kind}" if kind else "")
 
 
 def class_permutation(setting: Setting, doses: DrugDoses, fitted: Fitted) -> list[Diagnostic]:

@@ -6,6 +6,7 @@ In: a study. Out: pictures by name; None where the release has nothing to draw.
 from dataclasses import replace
 
 from cohort.inputs import UNKNOWN_DOSE
+from cohort.report.class_checks import drug_groups
 from cohort.report.classes import CLASSES, EXPOSURES
 from cohort.report.comparison import COMPARED, bound_effects, bounds
 from cohort.report.composition import composition, compositions
@@ -40,6 +41,7 @@ def figures(study: Study) -> dict[str, Picture | None]:
         "flow": flow(criteria) if criteria else None,
         "composition": composition(parts, terms.drug_unit) if release.drugs else None,
         "bounds_picture": _bounds_picture(study),
+        "by_drug": _drug_picture(study),
     }
 
 
@@ -66,6 +68,13 @@ def _bounds_picture(study: Study) -> Picture | None:
         study.terms.ci,
         "Hazard ratios with something else in place of each missing dose; the numbers are in the table below.",
     )
+
+
+def _drug_picture(study: Study) -> Picture | None:
+    """Each drug's hazard ratio, the classes one after the other."""
+    groups = drug_groups(study.release)
+    said = "Hazard ratios and intervals of each drug, by class; drugs that few were exposed to have no numbers."
+    return forest("by-drug", groups, study.terms.per_dose, study.terms.ci, said) if groups else None
 
 
 def _lag_picture(study: Study) -> Picture | None:

@@ -23,7 +23,7 @@ Row = Mapping[str, str]
 
 TABLES = (
     "attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "age", "dose_response",
-    "risks",
+    "risks", "class_checks",
 )  # fmt: skip
 _NUMBERS_OF_A_DIAGNOSTIC = ("statistic", "df", "p_value", "value")
 
@@ -43,6 +43,7 @@ class Release:
     age: Sequence[Row]
     dose_response: Sequence[Row]
     risks: Sequence[Row]
+    class_checks: Sequence[Row]
     run: Mapping[str, Any]
 
     def linear(
@@ -105,6 +106,7 @@ def read_release(folder: Path) -> Release:
         age=tables["age"],
         dose_response=tables["dose_response"],
         risks=tables["risks"],
+        class_checks=tables["class_checks"],
         run=_run(folder / "run.json"),
     )
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from cohort.report import numbers, tables
 from cohort.report.checks import VERDICTS, checks, tally
+from cohort.report.class_checks import check_groups, said_of_permutation
 from cohort.report.classes import CLASSES, EXPOSURES
 from cohort.report.comparison import COMPARED, bounds, other_analyses
 from cohort.report.composition import compositions
@@ -92,6 +93,8 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         said_of_bounds=_said_of(release, "missing dose bounds"),
         information=_information(release),
         others=other_analyses(release, protocol),
+        class_checks=check_groups(release),
+        said_of_permutation=said_of_permutation(release),
         time_groups=tables.time_groups(release.person_time),
         not_shown=tables.not_shown(release),
         criteria=steps(release.attrition),

@@ -159,13 +159,13 @@ def test_a_cell_of_class_and_half_life_is_compared_within_its_half_life(
     assert expected is not None
     assert found.log_hr == pytest.approx(expected.estimate, rel=1e-8)
     short = check(result, "class by half-life", "short-acting")
-    assert short.status == "not estimable: nobody took a drug that is binder, short-acting"
+    assert short.status == "not estimable: nobody took a short-acting binder"
     assert short.drugs == "none / oxazepam, zolpidem"
 
 
 def test_other_bounds_and_evidence_sort_the_drugs_anew(result: ModelResult) -> None:
     assert (
-        check(result, "bound of a binder", "5000 nM").drugs
+        check(result, "bound of a binder", "5,000 nM").drugs
         == "diazepam, flunitrazepam, zolpidem / clonazepam, oxazepam"
     )
     assert check(result, "grades of evidence", "A only").drugs == "diazepam, flunitrazepam / oxazepam, zolpidem"
