@@ -35,6 +35,17 @@ class ConservationError(TspoError):
     exit_code = 1
 
 
+def reason_of(error: Exception) -> str:
+    """Why something failed, as it may be told: of an error that is not meant for people only its kind.
+
+    >>> reason_of(KeyError("Jane Doe"))
+    'a fault of this program (KeyError)'
+    """
+    if isinstance(error, TspoError):
+        return str(error).partition("\n")[0]
+    return f"a fault of this program ({type(error).__name__})"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A phrase such as `; did you mean 'lag_days'?`, or the list of what is known when nothing is near."""
     choices = sorted(known)

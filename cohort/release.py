@@ -27,6 +27,7 @@ from cohort.evidence import drug_table
 from cohort.imputation import pooled
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
 from cohort.models import prepare
+from cohort.models.rows import unmade
 from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
 from cohort.run import peak_memory_mb, versions, write_json, write_table
@@ -64,7 +65,8 @@ def write_release(
         tables: the primary analysis's tables.
         models: paths of the models' results.
         described: paths of `study.DESCRIPTIONS`, by name.
-        record: what the run knows of its steps and of its start, for `run.json`.
+        record: what the run knows of its steps and of its start, for `run.json`; `failures` says which analyses could
+            not be finished, and why.
 
     Returns:
         The run's diagnostics; the run is marked when one of them failed.
@@ -73,7 +75,10 @@ def write_release(
     protocol = prepared.settings.load_protocol()
     balances = check_conservation(tables["conservation"])
     frame = prepare(pl.scan_parquet(tables["person_time"].path), protocol)
-    result = pooled(read_models(models), protocol.model.confidence_level)
+    made = read_models(models)
+    for name, why in record["failures"].items():
+        made.estimates.extend(unmade(prepared.analysis(name), why))
+    result = pooled(made, protocol.model.confidence_level)
     estimates = released_estimates(result, protocol)
     result.diagnostics = [
         *told(result.diagnostics, estimates),

@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 from cohort.analyses import PRIMARY
 from cohort.engine import TableRef, load_steps
+from cohort.errors import reason_of
 from cohort.models import LARGE
 from cohort.release import write_release
 from cohort.report import build_report
@@ -125,6 +126,7 @@ def study(settings: RunSettings) -> StudyOutcome:
         "steps": work.steps(),
         "models": work.fits(),
         "scans": work.scans(),
+        "failures": work.failures,
         "seconds": round(time.perf_counter() - started, 1),
     }
     gate_failed = release(work.prepared, work.primary_tables(), work.models(), work.descriptions(), record)
@@ -146,10 +148,12 @@ class _Work:
 
     Attributes:
         prepared: the run; once the primary tables are built, without the bounds that would change nothing.
+        failures: analysis -> why it could not be finished.
     """
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
+        self.failures: dict[str, str] = {}
         self._built: dict[Job, PrefectFuture[TableRef]] = {}
         self._shared: dict[Job, TableRef] = {}
         self._fitted: dict[Job, PrefectFuture[str]] = {}
@@ -162,16 +166,24 @@ class _Work:
         self._progress = cast("UUID", create_progress_artifact(0.0, key="progress", description="Tables and models"))
 
     def do(self) -> None:
-        """Do all of it; the first failure ends the run."""
+        """Do all of it; a failure ends the run if it is of the primary analysis, and else that analysis alone."""
         while self._to_build or self._to_fit or self._large or self._running:
             self._start()
+            if not self._running:
+                continue  # what was left was of an analysis that has failed
             first = next(as_completed(list(self._running.values())))
             job = next(job for job, future in self._running.items() if future is first)
-            first.result()
             del self._running[job]
             took = time.perf_counter() - self._began[job]
             self._cost[job] = {"seconds": round(took, 2), "peak_memory_mb": round(peak_memory_mb(), 1)}
-            self._finish(job)
+            try:
+                first.result()
+            except Exception as error:
+                if job[0] == PRIMARY:
+                    raise
+                self._give_up(job, error)
+            else:
+                self._finish(job)
 
     def _start(self) -> None:
         is_building = any(job in self._built for job in self._running)
@@ -199,8 +211,20 @@ class _Work:
         """Tables of an analysis that are there: its own, as futures, so that Prefect draws what follows from what."""
         return {name: self._built.get((analysis, name)) or self._shared[analysis, name] for name in names}
 
+    def _give_up(self, job: Job, error: Exception) -> None:
+        """Leave out what is left of an analysis that failed, and remember why: the others go on."""
+        analysis, name = job
+        self.failures.setdefault(analysis, f"{name.replace('_', ' ')}: {reason_of(error)}")
+        get_run_logger().warning("%s could not be finished: %s", analysis, self.failures[analysis])
+        self._to_build = deque(other for other in self._to_build if other[0] != analysis)
+        self._to_fit = deque(other for other in self._to_fit if other[0] != analysis)
+        self._large = [other for other in self._large if other[0] != analysis]
+        self._built.pop(job, None)
+
     def _finish(self, job: Job) -> None:
         analysis, name = job
+        if analysis in self.failures:
+            return
         if job == (PRIMARY, steps_of(self.prepared.analysis(PRIMARY))[-1].name):
             self._plan_others()
         if job in self._built and not any(a == analysis for a, _ in self._to_build):
@@ -238,7 +262,8 @@ class _Work:
 
     def models(self) -> list[str]:
         """Paths of the models' results, in the order of the plan."""
-        return [self._fitted[a, m].result() for a in self.prepared.planned for m in self.prepared.analysis(a).models]
+        finished = [analysis for analysis in self.prepared.planned if analysis not in self.failures]
+        return [self._fitted[a, m].result() for a in finished for m in self.prepared.analysis(a).models]
 
     def descriptions(self) -> dict[str, str]:
         """Paths of `DESCRIPTIONS`."""

@@ -1,11 +1,13 @@
-"""Rows of estimates: what all rows of a model share; and a row with its estimate, or the reason why it has none."""
+"""Rows of estimates: what all rows of a model share; a row with its estimate, or the reason why it has none."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from cohort.analyses import Analysis
 from cohort.fitting import Setting
-from cohort.results import Estimate
+from cohort.inputs import EXPOSURES
+from cohort.results import CONTRAST, COX, OVERALL, Estimate
 from cohort.survival.cox import Contrast
 from cohort.survival.inference import wald_interval
 
@@ -25,6 +27,32 @@ def blank(setting: Setting, stratum: str, outcome: str = "dementia", model: str 
         age_stratum=stratum,
         lag_days=protocol.exposure.lag_days,
     )
+
+
+def unmade(analysis: Analysis, why: str) -> list[Estimate]:
+    """The rows of an analysis that could not be finished: each exposure at all ages, without a number.
+
+    Args:
+        why: in words, after `not estimable: `.
+    """
+    exposure, model = analysis.protocol.exposure, analysis.protocol.model
+    references = {**dict.fromkeys(EXPOSURES, "per unit"), CONTRAST: "tspo_non_binder"}
+    return [
+        Estimate(
+            analysis=analysis.name,
+            model=COX,
+            outcome="dementia",
+            time_scale=model.time_scale,
+            exposure=name,
+            metric=exposure.metric,
+            term=f"per {exposure.per:g}",
+            reference=reference,
+            age_stratum=OVERALL,
+            lag_days=exposure.lag_days,
+            status=f"not estimable: {why}",
+        )
+        for name, reference in references.items()
+    ]
 
 
 def with_estimate(

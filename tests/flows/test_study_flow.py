@@ -17,8 +17,9 @@ from prefect.client.schemas.sorting import TaskRunSort
 from cohort.analyses import PRIMARY, analyses
 from cohort.engine import load_steps
 from cohort.errors import CannotStudy
+from cohort.inputs import EXPOSURES
 from cohort.protocol import load_protocol
-from cohort.results import DIAGNOSTIC_SCHEMA, ESTIMATE_SCHEMA
+from cohort.results import BY_DRUG, CONTRAST, DIAGNOSTIC_SCHEMA, ESTIMATE_SCHEMA
 from cohort.study import RunSettings
 from flows.progress import listening
 from flows.study import study
@@ -122,7 +123,7 @@ def test_the_record_of_the_run_names_no_place_and_its_cross_check(finished_run: 
 def test_every_estimate_asked_for_has_a_row(finished_run: Path) -> None:
     rows = pl.read_parquet(finished_run / "release" / "estimates.parquet")
     assert rows.get_column("estimate_id").is_unique().all()
-    linear = rows.filter(pl.col("term") == "per 365", pl.col("outcome") == "dementia")
+    linear = rows.filter(pl.col("term") == "per 365", pl.col("outcome") == "dementia", pl.col("model") != BY_DRUG)
     strata = ["overall", "50 to 64", "65 to 74", "75 to 84", "85 and over"]
     expected = {(a.name, s, e) for a in analyses(load_protocol()) if not a.is_bound for s in strata
                 for e in ("tspo_binder", "tspo_non_binder", "tspo_unknown", "binder_minus_non_binder")}  # fmt: skip
@@ -159,6 +160,37 @@ def test_missing_doses_are_bounded_and_told(small_cdm: Path, tmp_path: Path) -> 
     coverage = pl.read_csv(out / "release" / "dose_coverage.csv", infer_schema_length=None)
     missing = coverage.filter(pl.col("status") == "unknown").get_column("reason").unique().to_list()
     assert missing == ["quantity missing or not positive"]
+
+
+def test_an_analysis_that_fails_says_why_and_stops_no_other(small_cdm: Path, tmp_path: Path) -> None:
+    """A folder lies where a table of the lag of two years must go: the other lags are there, and this one's reason."""
+    out = tmp_path / "run"
+    (out / "private" / "lag-2y" / "person_time.parquet").mkdir(parents=True)
+    changes = ("lag_family_days=[365, 730, 1095]", "missing_dose_bounds=[]")
+    outcome = study(RunSettings(cdm=str(small_cdm), out=str(out), changes=changes))
+    record = json.loads((out / "release" / "run.json").read_text())
+    assert list(record["failures"]) == ["lag-2y"]
+    assert record["failures"]["lag-2y"].startswith("person time: ")
+    rows = pl.read_parquet(out / "release" / "estimates.parquet")
+    failed = rows.filter(pl.col("analysis") == "lag-2y")
+    assert failed.get_column("exposure").to_list() == [*EXPOSURES, CONTRAST]
+    assert failed.get_column("status").unique().to_list() == [f"not estimable: {record['failures']['lag-2y']}"]
+    assert {"primary", "lag-1y", "ddd"} <= set(rows.filter(pl.col("status") == "ok").get_column("analysis"))
+    page = Path(outcome.report).read_text(encoding="utf-8")
+    assert record["failures"]["lag-2y"] in page
+    (out / "private" / "lag-2y" / "person_time.parquet").rmdir()
+    study(RunSettings(cdm=str(small_cdm), out=str(out), changes=changes))
+    again = pl.read_parquet(out / "release" / "estimates.parquet")
+    assert "ok" in again.filter(pl.col("analysis") == "lag-2y").get_column("status").to_list()
+    assert json.loads((out / "release" / "run.json").read_text())["failures"] == {}
+
+
+def test_a_failure_of_the_primary_analysis_ends_the_run(small_cdm: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    (out / "private" / "person_time.parquet").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        study(RunSettings(cdm=str(small_cdm), out=str(out)))
+    assert not list((out / "release").iterdir())
 
 
 def test_a_cdm_whose_doses_are_unknown_is_refused_in_plain_words(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from cohort.models.class_checks import PERMUTATION
 from cohort.report import build_report
 from cohort.report.class_checks import check_groups, drug_groups
 from cohort.report.release import read_release
+from cohort.report.specification import PLANNED, Specification, specification_curve, specifications, summary
 from cohort.results import BY_DRUG, CONTRAST
 from tests.unit.test_report import TABLES, all_estimates, estimate, visible, write_release
 
@@ -66,6 +67,35 @@ def test_the_page_tells_the_checks_and_the_permutation_test(folder):
     assert "Is it the class?" in words
     assert "all 5 ways. Here p is 0.20." in words
     assert "nobody took a binder" in words
+
+
+def test_the_specification_curve_has_every_contrast_in_the_planned_unit_sorted(folder):
+    found = specifications(read_release(folder))
+    lags = [one for one in found if one.choice == "Lag"]
+    assert {one.how for one in lags} == {"none", "1\xa0year", "2\xa0years", "5\xa0years"}
+    assert [one.how for one in found if one.choice == "Drug left out"] == ["without oxazepam", "without diazepam"]
+    assert sum(one.is_planned for one in found) == 1
+    assert not [one for one in found if one.how == "ddd"]
+    values = [one.bounds[0] for one in found if one.bounds]
+    assert values == sorted(values)
+    assert found[-1].bounds is None
+    assert found[-1].reason == "not estimable: nobody took a binder"
+
+
+def test_the_specification_curve_says_where_the_planned_one_lies():
+    def spec(value, choice="Lag"):
+        return Specification(choice, "", (value, value - 0.1, value + 0.1))
+
+    found = [spec(0.8), spec(1.0, PLANNED), spec(1.05), Specification("Lag", "", None, "suppressed")]
+    assert summary(found) == (
+        "3 specifications give ratios from 0.80 to 1.05; the planned one is number 2 from below. The intervals of 1 of "
+        "them leave out 1; 1 more could not be estimated or shown."
+    )
+    assert summary(found[:1]) == ""
+    assert specification_curve(found[:2], "per 365", "95% CI") is None
+    picture = specification_curve(found, "per 365", "95% CI")
+    assert picture is not None
+    assert picture.wide.count("<title") == 1
 
 
 def test_a_release_without_a_model_of_drugs_has_no_such_section(tmp_path):
