@@ -24,6 +24,8 @@ from cohort.survival.risk_sets import RiskSets
 STRATA = ("sex", "entry_period")
 """Columns whose combinations have a baseline hazard each."""
 OUTCOMES = ("dementia", "death")
+DOSE, DAYS_OF_USE = "dose", "days of use"
+"""What stands in the table `accrued`: of each drug the one, of each class the other."""
 PATTERN_COLUMNS = (
     "pattern",
     *STRATA,
@@ -53,14 +55,14 @@ class Setting:
         analysis: the protocol, and its name.
         known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
             that is absent has no `known_dose_share`.
-        drug_dose: the table of that name, for the model of drugs.
+        accrued: the table of that name, for the models of drugs and of duration and intensity.
     """
 
     counts: Mapping[str, PatternCounts]
     frame: pl.DataFrame
     analysis: Analysis
     known_dose: Mapping[str, DoseOfClass] = field(default_factory=dict)
-    drug_dose: pl.LazyFrame | None = None
+    accrued: pl.LazyFrame | None = None
 
     @property
     def protocol(self) -> Protocol:

@@ -154,6 +154,12 @@ class Exposure(Section):
     category_bounds: tuple[float, ...] = Field(
         (0, 90, 180, 365), min_length=1, description="Dose categories: zero, then (lower, upper] between these bounds."
     )
+    duration_bounds_days: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        (90, 365), min_length=1, description="Duration against intensity: bounds between short and long use, in days."
+    )
+    intensity_bounds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 1), min_length=1, description="The same between weak and strong use, in units of the metric a day of use."
+    )
     per: float = Field(365, gt=0, description="Linear hazard ratios are per this many dose units.")
     dose_update_days: int = Field(
         30, ge=1, le=365, description="While a lagged dose changes, its intervals are at most this long."
@@ -165,6 +171,13 @@ class Exposure(Section):
         if bounds[0] != 0 or any(b <= a for a, b in pairwise(bounds)):
             raise ValueError(f"category_bounds must start at 0 and grow; got {list(bounds)}")
         return self
+
+    @field_validator("duration_bounds_days", "intensity_bounds")
+    @classmethod
+    def _grow(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if any(b <= a for a, b in pairwise(values)):
+            raise ValueError(f"must grow; got {list(values)}")
+        return values
 
     @model_validator(mode="after")
     def _window_needs_a_sum(self) -> Self:
@@ -301,6 +314,7 @@ ModelName = Literal[
     "death",
     "subdistribution",
     "drugs",
+    "duration and intensity",
 ]
 MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
 HEADLINE: tuple[ModelName, ...] = ("linear", "linear by age", "categories", "categories by age", "death")

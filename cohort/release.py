@@ -32,6 +32,7 @@ from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
 from cohort.run import peak_memory_mb, versions, write_json, write_table
 from cohort.study import Prepared, forget_settings, read_models
+from cohort.use_pattern_table import use_pattern_table
 
 _TOLERANCE = 1e-6
 
@@ -93,6 +94,7 @@ def write_release(
         "age": age_table(estimates, result.diagnostics, result.additive),
         "dose_response": dose_response_table(result.dose_points, estimates),
         "class_checks": class_check_table(result.class_checks, protocol.disclosure.min_cell_count),
+        "use_patterns": use_pattern_table(result.use_patterns, protocol.disclosure.min_cell_count),
     }
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)

@@ -200,6 +200,32 @@ class ClassCheck:
     status: str = "ok"
 
 
+@dataclass(frozen=True)
+class UsePattern:
+    """A hazard ratio of long against short and of strong against weak use of a class, both in one model.
+
+    Attributes:
+        duration: a band of days of use, or `per 365 days`, or empty.
+        intensity: a band of mean dose per day of use, or `per 1 a day`, or empty.
+        persons, events: in the cell; for disclosure control only, never released.
+        status: `ok`, or `not estimable: <why>`.
+    """
+
+    exposure: str
+    metric: str
+    duration: str
+    intensity: str
+    persons: int | None = None
+    events: int | None = None
+    hazard_ratio: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    log_hr: float | None = None
+    se_log_hr: float | None = None
+    p_value: float | None = None
+    status: str = "ok"
+
+
 @dataclass
 class ModelResult:
     """What one model gives: rows for the tables that we publish."""
@@ -209,6 +235,7 @@ class ModelResult:
     dose_points: list[DosePoint] = field(default_factory=list)
     additive: list[AdditiveEffect] = field(default_factory=list)
     class_checks: list[ClassCheck] = field(default_factory=list)
+    use_patterns: list[UsePattern] = field(default_factory=list)
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Self:
@@ -219,6 +246,7 @@ class ModelResult:
             [DosePoint(**row) for row in rows["dose_points"]],
             [AdditiveEffect(**row) for row in rows["additive"]],
             [ClassCheck(**row) for row in rows["class_checks"]],
+            [UsePattern(**row) for row in rows["use_patterns"]],
         )
 
     def extend(self, other: "ModelResult") -> "ModelResult":

@@ -34,8 +34,8 @@ from cohort.source import Resources, open_cdm
 DOSE_REMEDY = "dose_remedy"
 MODEL_TABLES = ("risk_pattern", "risk_change", "person_time", "dose_known")
 """The tables that every model reads."""
-TABLE_OF_MODEL = {"drugs": "drug_dose"}
-"""A table that one model alone reads, beside those."""
+TABLE_OF_MODEL = {"drugs": "accrued", "duration and intensity": "accrued"}
+"""A table that a model reads beside those; it is not built where no such model is fitted."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
@@ -126,7 +126,7 @@ def prepare_run(settings: RunSettings) -> Prepared:
 
 def steps_of(analysis: Analysis) -> list[Step]:
     """The tables of an analysis, each after what it reads."""
-    unread = {table for model, table in TABLE_OF_MODEL.items() if model not in analysis.models}
+    unread = set(TABLE_OF_MODEL.values()) - {TABLE_OF_MODEL.get(model) for model in analysis.models}
     unread |= _PRIMARY_ONLY if analysis.name != PRIMARY else set()
     return [step for step in load_steps().values() if step.name not in unread]
 
@@ -201,7 +201,7 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
         return str(path)
     setting = setting_of(chosen, needed[: len(MODEL_TABLES)])
     if model in TABLE_OF_MODEL:
-        setting = replace(setting, drug_dose=pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path))
+        setting = replace(setting, accrued=pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path))
     result = fit_model(model, setting)
     return_memory()
     folder.mkdir(parents=True, exist_ok=True)

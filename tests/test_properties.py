@@ -127,13 +127,14 @@ def test_the_doses_of_drugs_add_up_to_those_of_their_classes(
 ) -> None:
     """In every interval of known dose, bit for bit: both are sums of the same billionths."""
     protocol = protocol_of(replace(chosen, metric=metric))
-    tables = run_tables(cdm, protocol, ["person_time", "profile", "drug_dose"], study_tables())
+    tables = run_tables(cdm, protocol, ["person_time", "profile", "accrued"], study_tables())
     class_of = {drug["drug"]: f"dose_tspo_{drug['tspo_class']}" for drug in worlds.STUDY_DRUGS}
     origin = {row["person_id"]: row["origin_day"] for row in tables["profile"]}
     summed: Counter[tuple[int, int, str]] = Counter()
-    for row in tables["drug_dose"]:
-        key = (row["person_id"], row["start_day"] + origin[row["person_id"]], class_of[row["drug"]])
-        summed[key] += round(row["dose"] * 1_000_000_000)
+    for row in tables["accrued"]:
+        if row["quantity"] == "dose":
+            key = (row["person_id"], row["start_day"] + origin[row["person_id"]], class_of[row["name"]])
+            summed[key] += round(row["amount"] * 1_000_000_000)
     for row in tables["person_time"]:
         for dose in (f"dose_{exposure}" for exposure in EXPOSURES):
             if row[dose] is not None:

@@ -14,6 +14,7 @@ from cohort.models.dose_response import dose_response
 from cohort.models.drugs import drugs
 from cohort.models.linear import linear, linear_by_age
 from cohort.models.subdistribution import subdistribution
+from cohort.models.use_pattern import duration_and_intensity
 from cohort.results import ModelResult
 
 __all__ = ["LARGE", "MODELS", "READ_INTERVALS", "STRATA", "Setting", "columns_needed", "fit_model", "prepare"]
@@ -29,14 +30,17 @@ MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "death": lambda setting: linear(setting, "death"),
     "subdistribution": subdistribution,
     "drugs": drugs,
+    "duration and intensity": duration_and_intensity,
 }
 """The models of an analysis, by the name that `fit_model` takes."""
 
 
-READ_INTERVALS = frozenset({"linear by age at entry", "dose-response", "subdistribution", "drugs"})
+READ_INTERVALS = frozenset(
+    {"linear by age at entry", "dose-response", "subdistribution", "drugs", "duration and intensity"}
+)
 """Those that look at a person's intervals one by one, and not only at counts and risk sets."""
 
-LARGE = frozenset({"subdistribution", "drugs"})
+LARGE = frozenset({"subdistribution", "drugs", "duration and intensity"})
 """Those that need far more memory than others: each interval has arrays of its own."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from cohort.fitting import STRATA, Fitted, Setting, fit_sets
+from cohort.fitting import DOSE, STRATA, Fitted, Setting, fit_sets
 from cohort.inputs import ADDITIVE_METRICS
 from cohort.models.class_checks import class_checks, class_permutation
 from cohort.models.doses import DrugDoses
@@ -30,9 +30,9 @@ def drug_doses(setting: Setting) -> tuple[DrugDoses, str]:
     metric = setting.protocol.exposure.metric
     if metric not in ADDITIVE_METRICS:
         return DrugDoses((), setting.known_time, None), f"the {metric} of a class is no sum over its drugs"
-    if setting.drug_dose is None:
-        return DrugDoses((), setting.known_time, None), "there is no table of the doses of drugs"
-    wide, names = _wide(setting, setting.drug_dose)
+    if setting.accrued is None:
+        return DrugDoses((), setting.known_time, None), "there is no table of what has accrued"
+    wide, names = _wide(setting, setting.accrued)
     if not names:
         return DrugDoses(names, wide, None), "nobody has a dose of any drug"
     if not wide.get_column("event").sum():
@@ -44,14 +44,14 @@ def drug_doses(setting: Setting) -> tuple[DrugDoses, str]:
     return DrugDoses(names, wide, sets), ""
 
 
-def _wide(setting: Setting, drug_dose: pl.LazyFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def _wide(setting: Setting, accrued: pl.LazyFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Person-time of known dose with a column per drug in units of `per`, the drugs by name."""
     key, per = ["person_id", "start_day"], setting.protocol.exposure.per
     frame = setting.known_time
-    taken = drug_dose.with_columns(pl.col("dose") / per).collect()
-    taken = taken.join(frame.select(key), on=key, how="semi")
-    names = tuple(sorted(taken.get_column("drug").unique()))
-    columns = taken.pivot("drug", index=key, values="dose")
+    doses = accrued.filter(pl.col("quantity") == DOSE).select(*key, "name", pl.col("amount") / per)
+    taken = doses.collect().join(frame.select(key), on=key, how="semi")
+    names = tuple(sorted(taken.get_column("name").unique()))
+    columns = taken.pivot("name", index=key, values="amount")
     needed = [*key, "stop_day", "event", *STRATA, *setting.protocol.model.covariates]
     wide = frame.select(needed).join(columns, on=key, how="left", maintain_order="left")
     return wide.with_columns(pl.col(name).fill_null(0.0) for name in names), names

@@ -23,7 +23,7 @@ Row = Mapping[str, str]
 
 TABLES = (
     "attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "age", "dose_response",
-    "risks", "class_checks",
+    "risks", "class_checks", "use_patterns",
 )  # fmt: skip
 _NUMBERS_OF_A_DIAGNOSTIC = ("statistic", "df", "p_value", "value")
 
@@ -44,6 +44,7 @@ class Release:
     dose_response: Sequence[Row]
     risks: Sequence[Row]
     class_checks: Sequence[Row]
+    use_patterns: Sequence[Row]
     run: Mapping[str, Any]
 
     def linear(
@@ -107,6 +108,7 @@ def read_release(folder: Path) -> Release:
         dose_response=tables["dose_response"],
         risks=tables["risks"],
         class_checks=tables["class_checks"],
+        use_patterns=tables["use_patterns"],
         run=_run(folder / "run.json"),
     )
 

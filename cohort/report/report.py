@@ -32,6 +32,7 @@ from cohort.report.study import Study
 from cohort.report.terms import protocol_of, terms_of
 from cohort.report.text import answer, key_figures
 from cohort.report.truth import read_truth
+from cohort.report.use_pattern import use_grids
 from cohort.results import CONTRAST
 
 _HERE = Path(__file__).parent
@@ -95,6 +96,7 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         information=_information(release),
         others=other_analyses(release, protocol),
         class_checks=check_groups(release),
+        use_grids=use_grids(release),
         said_of_permutation=said_of_permutation(release),
         said_of_specifications=summary(specifications(release)),
         time_groups=tables.time_groups(release.person_time),

@@ -42,9 +42,8 @@ def drug_doses(frame: pl.DataFrame) -> pl.DataFrame:
                 dose = (row[f"dose_{exposure}"] or 0.0) * share * taste[drug] / total
                 if dose > 0:
                     rows.append((row["person_id"], row["start_day"], drug, dose))
-    return pl.DataFrame(rows, ["person_id", "start_day", "drug", "dose"], orient="row").with_columns(
-        pl.col("start_day").cast(pl.Int32)
-    )
+    table = pl.DataFrame(rows, ["person_id", "start_day", "name", "amount"], orient="row")
+    return table.with_columns(pl.col("start_day").cast(pl.Int32), quantity=pl.lit("dose"))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +66,9 @@ def wide(frame: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
     """Person-time of known dose with a column for each drug, put together anew."""
     known = frame.drop_nulls(EXPOSURES)
     for drug in DRUGS:
-        own = taken.filter(pl.col("drug") == drug).select("person_id", "start_day", (pl.col("dose") / 365).alias(drug))
+        own = taken.filter(pl.col("name") == drug).select(
+            "person_id", "start_day", (pl.col("amount") / 365).alias(drug)
+        )
         known = known.join(own, on=["person_id", "start_day"], how="left")
     return known.with_columns(pl.col(DRUGS).fill_null(0.0))
 
