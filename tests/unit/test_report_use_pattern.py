@@ -1,4 +1,4 @@
-"""The report on long against strong use: a grid for each class, its slopes in words, and reasons in place of numbers."""
+"""The report on long against strong use: a grid for each class, its slopes in words, reasons in place of numbers."""
 
 from cohort.report import build_report
 from cohort.report.release import read_release
@@ -15,7 +15,8 @@ def row(duration, intensity, ratio="1.20", status="ok", exposure="tspo_binder"):
 ROWS = [
     row("per 365 days", "", "1.05"), row("", "per 1 a day", "1.30"),
     row("<=90 days", "<=0.5 a day"), row("<=90 days", ">0.5-1 a day", status="suppressed"),
-    row(">90-365 days", "<=0.5 a day", "1.40"), row(">90-365 days", ">0.5-1 a day", "", "not estimable: nobody used it so"),
+    row(">90-365 days", "<=0.5 a day", "1.40"),
+    row(">90-365 days", ">0.5-1 a day", "", "not estimable: nobody used it so"),
 ]  # fmt: skip
 
 
