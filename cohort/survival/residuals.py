@@ -162,15 +162,7 @@ def _score_blocks(fit: CoxFit, rows: Rows) -> Iterator[tuple[Rows, Floats]]:
     """Score residuals of the estimated columns, a block of intervals at a time."""
     scores = Scores(fit)
     for first in range(0, len(rows.lo), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        part = replace(
-            rows,
-            lo=rows.lo[block],
-            hi=rows.hi[block],
-            pattern=rows.pattern[block],
-            is_event=rows.is_event[block],
-            index=rows.index[block],
-        )
+        part = rows.part(slice(first, first + _BLOCK))
         yield part, scores.of_rows(part)[:, fit.is_estimated]
 
 

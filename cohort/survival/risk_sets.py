@@ -47,6 +47,17 @@ class Rows:
         """How many intervals were counted."""
         return len(self.start)
 
+    def part(self, chosen: slice | Ints) -> "Rows":
+        """Some of those that are at risk, in the order of their places; the ends stay those of all intervals."""
+        return replace(
+            self,
+            lo=self.lo[chosen],
+            hi=self.hi[chosen],
+            pattern=self.pattern[chosen],
+            is_event=self.is_event[chosen],
+            index=self.index[chosen],
+        )
+
 
 @dataclass(frozen=True)
 class Lasting:
