@@ -23,15 +23,27 @@ likelihood ratio test 0.02 on 1 df, p = 0.88; log partial likelihood -4.49
 >>> curve = aalen_johansen(frame, start="start", stop="stop", causes=("event", "death"))
 >>> curve.incidence[-1].round(3).tolist()
 [0.833, 0.167]
+
+Out of a large cohort a few controls are drawn for each case, and their courses of treatment weighted by how long ago
+they were: `sample_risk_sets`, `conditional_logistic`, `fit_wce`.
+
+>>> from cohort.survival.api import sample_risk_sets
+>>> persons = frame.with_row_index("person_id")
+>>> members = sample_risk_sets(persons, controls=9, start="start", stop="stop", columns=["dose"])
+>>> members.filter(set=0).select("person_id", "is_case", "time", "at_risk", "dose").rows()
+[(0, 1, 5, 6, 2.0), (1, 0, 5, 6, 0.0), (2, 0, 5, 6, 1.0), (3, 0, 5, 6, 1.0), (4, 0, 5, 6, 0.0), (5, 0, 5, 6, 2.0)]
 """
 
 from cohort.survival.baseline import PredictedHazard, baseline_hazard, cumulative_hazard
+from cohort.survival.bootstrap import bootstrap_covariance
+from cohort.survival.conditional import conditional_logistic
 from cohort.survival.counting import risk_sets
 from cohort.survival.cox import Contrast, CoxFit, fit_cox
 from cohort.survival.fine_gray import fine_gray_sets, fit_fine_gray
 from cohort.survival.fine_gray_variance import fine_gray_covariance
 from cohort.survival.fitter import CoxModel, FineGrayModel
 from cohort.survival.gray import gray_test
+from cohort.survival.history import history_covariates
 from cohort.survival.incidence import CumulativeIncidence, aalen_johansen, interval
 from cohort.survival.inference import (
     Test,
@@ -54,7 +66,10 @@ from cohort.survival.proportional import proportional_hazards_test
 from cohort.survival.residuals import residuals, robust_covariance, robust_score_test
 from cohort.survival.risk import Band, Difference, confidence_band, risk_difference, time_lost_difference
 from cohort.survival.risk_sets import RiskSets
+from cohort.survival.sampling import sample_risk_sets, whole_risk_sets
 from cohort.survival.spline import Spline, SplineFit, fit_splines
+from cohort.survival.wce import WceFit, fit_wce
+from cohort.survival.weight_basis import WeightBasis, wce_basis
 
 __all__ = [
     "Band",
@@ -70,9 +85,13 @@ __all__ = [
     "Spline",
     "SplineFit",
     "Test",
+    "WceFit",
+    "WeightBasis",
     "aalen_johansen",
     "additive_interaction",
     "baseline_hazard",
+    "bootstrap_covariance",
+    "conditional_logistic",
     "confidence_band",
     "contrast_covariance",
     "cumulative_hazard",
@@ -82,8 +101,10 @@ __all__ = [
     "fit_cox",
     "fit_fine_gray",
     "fit_splines",
+    "fit_wce",
     "gray_test",
     "heterogeneity_test",
+    "history_covariates",
     "interval",
     "likelihood_ratio_test",
     "linear_hypothesis",
@@ -97,9 +118,12 @@ __all__ = [
     "risk_sets",
     "robust_covariance",
     "robust_score_test",
+    "sample_risk_sets",
     "score_test",
     "small_sample_bias",
     "time_lost_difference",
     "wald_interval",
     "wald_test",
+    "wce_basis",
+    "whole_risk_sets",
 ]
