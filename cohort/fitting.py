@@ -55,7 +55,7 @@ class Setting:
         analysis: the protocol, and its name.
         known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
             that is absent has no `known_dose_share`.
-        accrued: the table of that name, for the models of drugs and of duration and intensity.
+        accrued, dose_rate: the tables of these names, for the models that read them.
     """
 
     counts: Mapping[str, PatternCounts]
@@ -63,6 +63,7 @@ class Setting:
     analysis: Analysis
     known_dose: Mapping[str, DoseOfClass] = field(default_factory=dict)
     accrued: pl.LazyFrame | None = None
+    dose_rate: pl.LazyFrame | None = None
 
     @property
     def protocol(self) -> Protocol:

@@ -160,6 +160,15 @@ class Exposure(Section):
     intensity_bounds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (0.5, 1), min_length=1, description="The same between weak and strong use, in units of the metric a day of use."
     )
+    reversibility_lags_days: tuple[Days, ...] = Field(
+        (365, 1095),
+        min_length=2,
+        description="Whether an effect fades is asked at each of these lags: a falling curve at one lag is also what "
+        "prescribing for first signs leaves.",
+    )
+    history_days: Annotated[int, Field(ge=365, le=36_525)] = Field(
+        1826, description="Days before the lag over which the weight of past dose is estimated."
+    )
     per: float = Field(365, gt=0, description="Linear hazard ratios are per this many dose units.")
     dose_update_days: int = Field(
         30, ge=1, le=365, description="While a lagged dose changes, its intervals are at most this long."
@@ -258,6 +267,9 @@ class Model(Section):
     risk_years: tuple[Annotated[int, Field(ge=1, le=40)], ...] = Field(
         (5, 10), min_length=1, description="Years over which absolute risks are counted."
     )
+    controls: int = Field(
+        15, ge=1, le=1000, description="Controls for each case, where the history of every member is needed."
+    )
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
 
     @field_validator("spline_percentiles", "spline_knots", "risk_ages", "risk_years")
@@ -315,6 +327,7 @@ ModelName = Literal[
     "subdistribution",
     "drugs",
     "duration and intensity",
+    "reversibility",
 ]
 MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
 HEADLINE: tuple[ModelName, ...] = ("linear", "linear by age", "categories", "categories by age", "death")

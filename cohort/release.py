@@ -30,6 +30,7 @@ from cohort.models import prepare
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
+from cohort.reversibility_tables import reversibility_tables
 from cohort.run import peak_memory_mb, versions, write_json, write_table
 from cohort.study import Prepared, forget_settings, read_models
 from cohort.use_pattern_table import use_pattern_table
@@ -96,6 +97,7 @@ def write_release(
         "class_checks": class_check_table(result.class_checks, protocol.disclosure.min_cell_count),
         "use_patterns": use_pattern_table(result.use_patterns, protocol.disclosure.min_cell_count),
     }
+    released |= reversibility_tables(result, protocol.disclosure.min_cell_count)
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)
     write_table(release / "estimates.csv", estimates)

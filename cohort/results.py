@@ -226,6 +226,63 @@ class UsePattern:
     status: str = "ok"
 
 
+@dataclass(frozen=True)
+class HypothesisFit:
+    """How well a hypothesis of how past dose acts explains the same cases and controls.
+
+    Attributes:
+        hypothesis: such as `lifetime dose`; `shape` says what was chosen of it.
+        events: cases.
+        bic: -2 log likelihood + coefficients x log(events); the least is the best.
+        status: `ok`, or `not estimable: <why>`.
+    """
+
+    lag_days: int
+    hypothesis: str
+    shape: str = ""
+    events: int | None = None
+    coefficients: int | None = None
+    log_likelihood: float | None = None
+    bic: float | None = None
+    status: str = "ok"
+
+
+@dataclass(frozen=True)
+class HistoryEffect:
+    """The hazard ratio of a history of use of a class against no use, under a hypothesis.
+
+    Attributes:
+        persons, events: exposed; for disclosure control only, never released.
+    """
+
+    lag_days: int
+    hypothesis: str
+    exposure: str
+    history: str
+    persons: int | None = None
+    events: int | None = None
+    log_hr: float | None = None
+    se_log_hr: float | None = None
+    hazard_ratio: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    status: str = "ok"
+
+
+@dataclass(frozen=True)
+class WeightPoint:
+    """The weight of a unit of dose on a past day: what it adds to the log hazard, with a pointwise band."""
+
+    lag_days: int
+    exposure: str
+    day: int
+    persons: int | None = None
+    events: int | None = None
+    weight: float | None = None
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+
+
 @dataclass
 class ModelResult:
     """What one model gives: rows for the tables that we publish."""
@@ -236,6 +293,9 @@ class ModelResult:
     additive: list[AdditiveEffect] = field(default_factory=list)
     class_checks: list[ClassCheck] = field(default_factory=list)
     use_patterns: list[UsePattern] = field(default_factory=list)
+    hypotheses: list[HypothesisFit] = field(default_factory=list)
+    history_effects: list[HistoryEffect] = field(default_factory=list)
+    weight_points: list[WeightPoint] = field(default_factory=list)
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Self:
@@ -247,6 +307,9 @@ class ModelResult:
             [AdditiveEffect(**row) for row in rows["additive"]],
             [ClassCheck(**row) for row in rows["class_checks"]],
             [UsePattern(**row) for row in rows["use_patterns"]],
+            [HypothesisFit(**row) for row in rows["hypotheses"]],
+            [HistoryEffect(**row) for row in rows["history_effects"]],
+            [WeightPoint(**row) for row in rows["weight_points"]],
         )
 
     def extend(self, other: "ModelResult") -> "ModelResult":

@@ -34,8 +34,8 @@ from cohort.source import Resources, open_cdm
 DOSE_REMEDY = "dose_remedy"
 MODEL_TABLES = ("risk_pattern", "risk_change", "person_time", "dose_known")
 """The tables that every model reads."""
-TABLE_OF_MODEL = {"drugs": "accrued", "duration and intensity": "accrued"}
-"""A table that a model reads beside those; it is not built where no such model is fitted."""
+TABLE_OF_MODEL = {"drugs": "accrued", "duration and intensity": "accrued", "reversibility": "dose_rate"}
+"""A table that a model reads beside those; what no other table is made from is not built where no such model is."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
@@ -126,7 +126,9 @@ def prepare_run(settings: RunSettings) -> Prepared:
 
 def steps_of(analysis: Analysis) -> list[Step]:
     """The tables of an analysis, each after what it reads."""
-    unread = set(TABLE_OF_MODEL.values()) - {TABLE_OF_MODEL.get(model) for model in analysis.models}
+    read = {TABLE_OF_MODEL.get(model) for model in analysis.models}
+    read |= {name for step in load_steps().values() for name in step.reads}
+    unread = set(TABLE_OF_MODEL.values()) - read
     unread |= _PRIMARY_ONLY if analysis.name != PRIMARY else set()
     return [step for step in load_steps().values() if step.name not in unread]
 
@@ -201,7 +203,9 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
         return str(path)
     setting = setting_of(chosen, needed[: len(MODEL_TABLES)])
     if model in TABLE_OF_MODEL:
-        setting = replace(setting, accrued=pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path))
+        table = pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path)
+        is_rate = TABLE_OF_MODEL[model] == "dose_rate"
+        setting = replace(setting, dose_rate=table) if is_rate else replace(setting, accrued=table)
     result = fit_model(model, setting)
     return_memory()
     folder.mkdir(parents=True, exist_ok=True)

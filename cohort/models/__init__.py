@@ -13,6 +13,7 @@ from cohort.models.categories import categories, categories_by_age
 from cohort.models.dose_response import dose_response
 from cohort.models.drugs import drugs
 from cohort.models.linear import linear, linear_by_age
+from cohort.models.reversibility import reversibility
 from cohort.models.subdistribution import subdistribution
 from cohort.models.use_pattern import duration_and_intensity
 from cohort.results import ModelResult
@@ -31,16 +32,17 @@ MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "subdistribution": subdistribution,
     "drugs": drugs,
     "duration and intensity": duration_and_intensity,
+    "reversibility": reversibility,
 }
 """The models of an analysis, by the name that `fit_model` takes."""
 
 
 READ_INTERVALS = frozenset(
-    {"linear by age at entry", "dose-response", "subdistribution", "drugs", "duration and intensity"}
+    {"linear by age at entry", "dose-response", "subdistribution", "drugs", "duration and intensity", "reversibility"}
 )
 """Those that look at a person's intervals one by one, and not only at counts and risk sets."""
 
-LARGE = frozenset({"subdistribution", "drugs", "duration and intensity"})
+LARGE = frozenset({"subdistribution", "drugs", "duration and intensity", "reversibility"})
 """Those that need far more memory than others: each interval has arrays of its own."""
 
 

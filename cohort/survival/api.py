@@ -69,7 +69,7 @@ from cohort.survival.risk_sets import RiskSets
 from cohort.survival.sampling import sample_risk_sets, whole_risk_sets
 from cohort.survival.spline import Spline, SplineFit, fit_splines
 from cohort.survival.wce import WceFit, fit_wce
-from cohort.survival.weight_basis import WeightBasis, wce_basis
+from cohort.survival.weight_basis import FlatBasis, WeightBasis, wce_basis
 
 __all__ = [
     "Band",
@@ -79,6 +79,7 @@ __all__ = [
     "CumulativeIncidence",
     "Difference",
     "FineGrayModel",
+    "FlatBasis",
     "PatternCounts",
     "PredictedHazard",
     "RiskSets",

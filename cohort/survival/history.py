@@ -13,7 +13,7 @@ from scipy import sparse
 
 from cohort.survival.arrays import Floats, Ints
 from cohort.survival.frames import require, require_numbers
-from cohort.survival.weight_basis import WeightBasis
+from cohort.survival.weight_basis import Basis
 
 _BLOCK = 1 << 19
 """Pairs of a member and a course that are worked on together: some tens of megabytes."""
@@ -23,7 +23,7 @@ FIRST, LAST, DOSE = "first_day", "last_day", "dose_per_day"
 def history_covariates(
     members: pl.DataFrame,
     courses: pl.DataFrame,
-    basis: WeightBasis,
+    basis: Basis,
     lag: int = 0,
     person: str = "person_id",
     time: str = "time",

@@ -20,7 +20,7 @@ from cohort.survival.cox import CoxFit, fit_cox
 from cohort.survival.history import history_covariates
 from cohort.survival.inference import place_of
 from cohort.survival.likelihood import Ties
-from cohort.survival.weight_basis import Stretch, WeightBasis
+from cohort.survival.weight_basis import Basis, FlatBasis, Stretch, WeightBasis
 
 History: TypeAlias = Mapping[str, Sequence[Stretch]]
 """Exposure -> its stretches of past days, such as {"dose": [(1, 365, 1.0)]}; who has no stretch had no dose."""
@@ -41,7 +41,7 @@ class WceFit:
     """
 
     fit: CoxFit
-    basis: WeightBasis
+    basis: Basis
     exposures: tuple[str, ...]
     design: pl.DataFrame = field(repr=False)
     others: "tuple[WceFit, ...]" = field(default=(), repr=False)
@@ -139,7 +139,7 @@ class WceFit:
 def fit_wce(
     members: pl.DataFrame,
     exposures: Mapping[str, pl.DataFrame],
-    basis: WeightBasis | Sequence[WeightBasis],
+    basis: Basis | Sequence[Basis],
     covariates: Sequence[str] = (),
     lag: int = 0,
     *,
@@ -166,7 +166,7 @@ def fit_wce(
     """
     base = members.select(pl.col(sets).alias(SET), pl.col(case).alias(CASE), pl.col(person).alias(PERSON), *covariates)
     fits = []
-    for one in [basis] if isinstance(basis, WeightBasis) else basis:
+    for one in [basis] if isinstance(basis, WeightBasis | FlatBasis) else basis:
         design = base
         for exposure, courses in exposures.items():
             sums = history_covariates(members, courses, one, lag, person, time)

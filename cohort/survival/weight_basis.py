@@ -79,12 +79,49 @@ class WeightBasis:
         Raises:
             ValueError: a stretch does not run from day 1 or older to the same or an older day.
         """
-        total = np.zeros(self.values.shape[1])
-        for newest, oldest, dose in stretches:
-            if not 1 <= newest <= oldest:
-                raise ValueError(f"a stretch runs from day 1 or older to an older day, not from {newest} to {oldest}")
-            total += dose * (self.cumulated[min(oldest, self.cutoff)] - self.cumulated[min(newest - 1, self.cutoff)])
-        return total
+        return _of_stretches(self, stretches)
+
+
+@dataclass(frozen=True)
+class FlatBasis:
+    """Every day of a window counts the same: the hypothesis that a weight function is compared with.
+
+    Args:
+        cutoff: length of the window in days; one day is the dose of the newest day that counts.
+    """
+
+    cutoff: int
+
+    @property
+    def values(self) -> Floats:
+        """(cutoff, 1) ones."""
+        return np.ones((self.cutoff, 1))
+
+    @cached_property
+    def cumulated(self) -> Floats:
+        """(cutoff + 1, 1) their sums over days 1 to u, for u from 0."""
+        return np.arange(self.cutoff + 1, dtype=np.float64)[:, None]
+
+    def names(self, exposure: str) -> tuple[str, ...]:
+        """The name of the column that an exposure has in a model."""
+        return (exposure,)
+
+    def of_stretches(self, stretches: Sequence[Stretch]) -> Floats:
+        """(1,) the sum of dose over stretches of past days; see `WeightBasis`."""
+        return _of_stretches(self, stretches)
+
+
+Basis: TypeAlias = WeightBasis | FlatBasis
+"""How past doses are summed."""
+
+
+def _of_stretches(basis: Basis, stretches: Sequence[Stretch]) -> Floats:
+    total = np.zeros(basis.values.shape[1])
+    for newest, oldest, dose in stretches:
+        if not 1 <= newest <= oldest:
+            raise ValueError(f"a stretch runs from day 1 or older to an older day, not from {newest} to {oldest}")
+        total += dose * (basis.cumulated[min(oldest, basis.cutoff)] - basis.cumulated[min(newest - 1, basis.cutoff)])
+    return total
 
 
 def wce_basis(
