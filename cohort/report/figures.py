@@ -17,6 +17,7 @@ from cohort.report.incidence import incidence, incidence_table, lines
 from cohort.report.numbers import EN_DASH
 from cohort.report.panels import Panel, Point, panels
 from cohort.report.release import Release
+from cohort.report.reversibility import recency_picture, weight_picture
 from cohort.report.specification import specification_curve, specifications
 from cohort.report.study import Study
 from cohort.report.svg import Picture
@@ -43,6 +44,8 @@ def figures(study: Study) -> dict[str, Picture | None]:
         "composition": composition(parts, terms.drug_unit) if release.drugs else None,
         "bounds_picture": _bounds_picture(study),
         "by_drug": _drug_picture(study),
+        "recency": recency_picture(release),
+        "weight_functions": weight_picture(release),
         "specification": specification_curve(specifications(release), terms.per_dose, terms.ci),
     }
 

@@ -39,6 +39,7 @@ def panels(
     x_label: str,
     columns_on_phones: int,
     primary_at: float | None = None,
+    columns: int | None = None,
 ) -> Picture:
     """Small multiples of hazard ratios that share one log scale.
 
@@ -50,12 +51,13 @@ def panels(
         x_label: what lies on the horizontal axis.
         columns_on_phones: how many panels stand side by side on a phone.
         primary_at: where the primary analysis lies, where a line may join the points; None joins nothing.
+        columns: how many stand side by side on a wide page; none: all.
     """
     scale = ratio_scale([point.effect for panel in drawn for point in panel.points], 8)
 
     def draw(width: int) -> Sheet:
-        columns = len(drawn) if width > 600 else columns_on_phones
-        return _panels(width, drawn, scale, x_label, columns, primary_at)
+        across = (columns or len(drawn)) if width > 600 else columns_on_phones
+        return _panels(width, drawn, scale, x_label, across, primary_at)
 
     return picture(name, title, description, draw)
 

@@ -23,7 +23,7 @@ Row = Mapping[str, str]
 
 TABLES = (
     "attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "age", "dose_response",
-    "risks", "class_checks", "use_patterns",
+    "risks", "class_checks", "use_patterns", "hypotheses", "histories", "weights",
 )  # fmt: skip
 _NUMBERS_OF_A_DIAGNOSTIC = ("statistic", "df", "p_value", "value")
 
@@ -45,6 +45,9 @@ class Release:
     risks: Sequence[Row]
     class_checks: Sequence[Row]
     use_patterns: Sequence[Row]
+    hypotheses: Sequence[Row]
+    histories: Sequence[Row]
+    weights: Sequence[Row]
     run: Mapping[str, Any]
 
     def linear(
@@ -109,6 +112,9 @@ def read_release(folder: Path) -> Release:
         risks=tables["risks"],
         class_checks=tables["class_checks"],
         use_patterns=tables["use_patterns"],
+        hypotheses=tables["hypotheses"],
+        histories=tables["histories"],
+        weights=tables["weights"],
         run=_run(folder / "run.json"),
     )
 

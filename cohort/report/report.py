@@ -27,6 +27,7 @@ from cohort.report.incidence import incidence_table
 from cohort.report.limitations import known_share, limitations
 from cohort.report.methods import field_table, paragraphs
 from cohort.report.release import Release, read_release
+from cohort.report.reversibility import history_tables, hypothesis_rows, lags
 from cohort.report.specification import specifications, summary
 from cohort.report.study import Study
 from cohort.report.terms import protocol_of, terms_of
@@ -97,6 +98,9 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         others=other_analyses(release, protocol),
         class_checks=check_groups(release),
         use_grids=use_grids(release),
+        hypotheses=hypothesis_rows(release),
+        history_tables=history_tables(release),
+        history_lags=lags(release),
         said_of_permutation=said_of_permutation(release),
         said_of_specifications=summary(specifications(release)),
         time_groups=tables.time_groups(release.person_time),
