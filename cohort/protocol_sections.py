@@ -146,7 +146,8 @@ class Exposure(Section):
     site_equivalents_source: str = Field("", description="Where the site's own table comes from.")
     lag_days: Days = Field(1095, description="The newest this many days of dose do not count (prodromal prescribing).")
     lag_family_days: tuple[Days, ...] = Field(
-        (0, 365, 730, 1095, 1825), description="The analysis is repeated at each of these lags, and all are shown."
+        (0, 365, 730, 1095, 1825, 2555, 3650),
+        description="The analysis is repeated at each of these lags, and all are shown.",
     )
     window_days: Annotated[int, Field(ge=1, le=36_525)] | None = Field(
         None, description="Only dose of this many days before the lag counts (omit: the whole life)."

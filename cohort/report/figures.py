@@ -3,18 +3,19 @@
 In: a study. Out: pictures by name; None where the release has nothing to draw.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cohort.inputs import UNKNOWN_DOSE
 from cohort.report.class_checks import drug_groups
-from cohort.report.classes import CLASSES, EXPOSURES
+from cohort.report.classes import CLASSES, EXPOSURES, Look
 from cohort.report.comparison import COMPARED, bound_effects, bounds
 from cohort.report.composition import composition, compositions
 from cohort.report.effects import Effect
 from cohort.report.flow import flow, steps
 from cohort.report.forest import Group, forest
 from cohort.report.incidence import incidence, incidence_table, lines
-from cohort.report.numbers import EN_DASH
+from cohort.report.numbers import EN_DASH, count
 from cohort.report.panels import Panel, Point, panels
 from cohort.report.release import Release
 from cohort.report.reversibility import recency_picture, weight_picture
@@ -58,7 +59,7 @@ def _dose_picture(study: Study) -> Picture | None:
     ]
     title = f"Hazard ratio of dementia by {study.terms.measured}"
     description = "One panel for each TSPO class; the reference is no dose. The numbers are in the table below."
-    return panels("dose", title, description, drawn, _capital(study.terms.measure), 1) if drawn else None
+    return panels("dose", title, description, drawn, _capital(study.terms.measure), len(drawn)) if drawn else None
 
 
 def _bounds_picture(study: Study) -> Picture | None:
@@ -83,16 +84,31 @@ def _drug_picture(study: Study) -> Picture | None:
 
 
 def _lag_picture(study: Study) -> Picture | None:
-    drawn = []
-    for exposure, look in EXPOSURES.items():
-        effects = study.lag_effects(exposure)
-        points = [Point(e.estimate.lag_days / 365, _in_years(e)) for e in effects if e.estimate]
-        drawn.append(Panel(look, points))
+    """Every lag at an even distance from the next, so that the numbers under the curves have room."""
+    effects = {exposure: study.lag_effects(exposure) for exposure in EXPOSURES}
+    family = sorted({e.estimate.lag_days for found in effects.values() for e in found if e.estimate})
+    drawn = [_lag_panel(EXPOSURES[exposure], found, family) for exposure, found in effects.items()]
     title = f"Hazard ratio of dementia {study.terms.per_dose} by lag"
     description = "One panel for each TSPO class and one for their ratio. The numbers are in the table below."
-    has_points = any(panel.points for panel in drawn)
-    primary_at = study.terms.lag_days / 365
-    return panels("lag", title, description, drawn, "Lag, years", 2, primary_at) if has_points else None
+    primary_at = family.index(study.terms.lag_days) if study.terms.lag_days in family else None
+    return panels("lag", title, description, drawn, "Lag, years", 2, primary_at) if family else None
+
+
+def _lag_panel(look: Look, effects: Sequence[Effect], family: Sequence[int]) -> Panel:
+    """The curve of one class or of the contrast, with the events and persons behind each of its points."""
+    known = [(e.estimate, e) for e in effects if e.estimate]
+    points = [Point(family.index(row.lag_days), replace(e, label=f"{row.lag_days / 365:.3g}")) for row, e in known]
+    numbers = {
+        "Dementia events": [_under_a_point(row.events) for row, _ in known],
+        "Events of the exposed": [_under_a_point(row.events_exposed) for row, _ in known],
+        "Persons exposed": [_under_a_point(row.persons_exposed) for row, _ in known],
+    }
+    return Panel(look, points, numbers)
+
+
+def _under_a_point(released: int | None) -> str:
+    """A count where there is little room."""
+    return "hidden" if released is None else count(released)
 
 
 def _capital(words: str) -> str:
@@ -105,11 +121,6 @@ def _dose_point(place: int, effect: Effect) -> Point:
     if len(label) > 5:
         label = label.replace(EN_DASH, f"{EN_DASH}\n").replace(" ", "\n")
     return Point(place + 0.45 * (effect.label == UNKNOWN_DOSE), replace(effect, label=label))
-
-
-def _in_years(effect: Effect) -> Effect:
-    days = effect.estimate.lag_days if effect.estimate else 0
-    return replace(effect, label=f"{days / 365:.3g}")
 
 
 def _said_of_curves(release: Release) -> str:

@@ -1,10 +1,12 @@
 """Small multiples of hazard ratios over dose or over lag.
 
-In: points with their looks. Out: a picture. A point without an estimate keeps its place and says why.
+In: points with their looks, and numbers to stand under them. Out: a picture. A point without an estimate keeps its
+place and says why; a line that joins points is broken there.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator
@@ -25,10 +27,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel of points: a class or the contrast."""
+    """One panel of points: a class or the contrast; `numbers` are rows of text under them, a cell for each point."""
 
     look: Look
     points: Sequence[Point]
+    numbers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+_HIGH, _GAP, _LABELS, _ABOVE, _BELOW, _ROW_OF_NUMBERS = 210, 22, 38, 34, 52, 37
 
 
 def panels(
@@ -37,11 +43,10 @@ def panels(
     description: str,
     drawn: Sequence[Panel],
     x_label: str,
-    columns_on_phones: int,
+    columns: int,
     primary_at: float | None = None,
-    columns: int | None = None,
 ) -> Picture:
-    """Small multiples of hazard ratios that share one log scale.
+    """Small multiples of hazard ratios that share one log scale; on phones they stand below each other.
 
     Args:
         name: prefix of the figure's ids.
@@ -49,15 +54,13 @@ def panels(
         description: what is to be seen, for a screen reader.
         drawn: the panels in order.
         x_label: what lies on the horizontal axis.
-        columns_on_phones: how many panels stand side by side on a phone.
-        primary_at: where the primary analysis lies, where a line may join the points; None joins nothing.
-        columns: how many stand side by side on a wide page; none: all.
+        columns: how many panels stand side by side on a wide page.
+        primary_at: where the primary analysis lies, where a line joins the points; None joins nothing.
     """
     scale = ratio_scale([point.effect for panel in drawn for point in panel.points], 8)
 
     def draw(width: int) -> Sheet:
-        across = (columns or len(drawn)) if width > 600 else columns_on_phones
-        return _panels(width, drawn, scale, x_label, across, primary_at)
+        return _panels(width, drawn, scale, x_label, columns if width > 600 else 1, primary_at)
 
     return picture(name, title, description, draw)
 
@@ -71,39 +74,47 @@ def _panels(
     primary_at: float | None,
 ) -> Sheet:
     has_two_lines = any("\n" in point.effect.label for panel in drawn for point in panel.points)
-    high, gap, labels, above, below = 210, 22, 38, 34, 66 if has_two_lines else 52
-    rows = -(-len(drawn) // columns)
-    sheet = Sheet(width, rows * (high + above + below))
-    each = (width - labels - gap * (columns - 1) - 6) / columns
+    below = _BELOW + 14 * has_two_lines
+    rows_of_numbers = max(len(panel.numbers) for panel in drawn)
+    each_high = _ABOVE + _HIGH + below + _ROW_OF_NUMBERS * rows_of_numbers + 16 * bool(rows_of_numbers)
+    sheet = Sheet(width, -(-len(drawn) // columns) * each_high)
+    each = (width - _LABELS - _GAP * (columns - 1) - 6) / columns
     for i, panel in enumerate(drawn):
         row, column = divmod(i, columns)
-        left, top = labels + column * (each + gap), row * (high + above + below) + above
-        axes = sheet.axes(left, top, each, high)
+        left, top = _LABELS + column * (each + _GAP), row * each_high + _ABOVE
+        axes = sheet.axes(left, top, each, _HIGH)
         _panel(axes, panel, scale, primary_at, has_labels=column == 0)
         sheet.text(left, top - 17, panel.look.name, fontweight="bold", fontsize=12)
-        sheet.text(left + each / 2, top + high + below - 16, x_label, color="muted", fontsize=SMALL, ha="center")
+        sheet.text(left + each / 2, top + _HIGH + below - 16, x_label, color="muted", fontsize=SMALL, ha="center")
+        places = [left + each * axes.transLimits.transform((point.x, 1))[0] for point in panel.points]
+        _write_numbers(sheet, left, top + _HIGH + below + 8, places, panel.numbers)
     return sheet
+
+
+def _write_numbers(
+    sheet: Sheet, left: float, top: float, places: Sequence[float], numbers: Mapping[str, Sequence[str]]
+) -> None:
+    """Each row of numbers under its name, each number under its point."""
+    for i, (name, cells) in enumerate(numbers.items()):
+        y = top + i * _ROW_OF_NUMBERS
+        sheet.text(left, y, name, color="muted", fontsize=SMALL)
+        for x, cell in zip(places, cells, strict=True):
+            sheet.text(x, y + 16, cell, fontsize=SMALL - 1.5 * sheet.is_narrow, ha="center")
 
 
 def _panel(axes: Axes, panel: Panel, scale: RatioScale, primary_at: float | None, has_labels: bool) -> None:
     _set_scales(axes, panel, scale, has_labels)
     if primary_at is not None:
         axes.axvspan(primary_at - 0.38, primary_at + 0.38, color=INKS["panel"], linewidth=0, zorder=0)
-        known = [(p.x, p.effect.bounds[0]) for p in panel.points if p.effect.bounds]
-        axes.plot(
-            [x for x, _ in known],
-            [y for _, y in known],
-            color=INKS[panel.look.colour],
-            linewidth=1,
-            alpha=0.5,
-        )
+        heights = [scale.place(p.effect.bounds[0]) if p.effect.bounds else math.nan for p in panel.points]
+        axes.plot([p.x for p in panel.points], heights, color=INKS[panel.look.colour], linewidth=1.4, alpha=0.7)
     for point in panel.points:
         _draw_point(axes, point, panel.look, scale)
 
 
 def _set_scales(axes: Axes, panel: Panel, scale: RatioScale, has_labels: bool) -> None:
     places = [point.x for point in panel.points]
-    margin = max((max(places) - min(places)) * 0.12, 0.4) if places else 1
+    margin = max((max(places) - min(places)) * 0.09, 0.4) if places else 1
     axes.set_xlim(min(places, default=0) - margin, max(places, default=1) + margin)
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_major_formatter(FixedFormatter([point.effect.label for point in panel.points]))

@@ -124,7 +124,7 @@ def recency_picture(release: Release) -> Picture | None:
         return None
     title = "Hazard ratio of dementia by time since the last dose"
     said = "A panel for each class at each lag, against never; the numbers are in histories.csv."
-    return panels("recency", title, said, drawn, "Days since the last dose", 1, columns=2)
+    return panels("recency", title, said, drawn, "Days since the last dose", 2)
 
 
 def _short(label: str) -> str:

@@ -30,6 +30,7 @@ class EffectRow:
 
     label: str
     persons_exposed: str
+    events: str
     events_exposed: str
     person_years: str
     hazard_ratio: str
@@ -65,11 +66,12 @@ def effect_row(effect: Effect) -> EffectRow:
     e = effect.estimate
     truth = ABSENT if effect.truth is None else ratio(effect.truth)
     if e is None:
-        return EffectRow(effect.label, ABSENT, ABSENT, ABSENT, "", "", ABSENT, truth, full_reason(None), ABSENT)
+        return EffectRow(effect.label, *4 * (ABSENT,), "", "", ABSENT, truth, full_reason(None), ABSENT)
     is_reference = effect.bounds is not None and e.se_log_hr is None and e.hazard_ratio == 1
     return EffectRow(
         effect.label,
         count(e.persons_exposed),
+        count(e.events),
         count(e.events_exposed),
         count(e.person_years),
         "1 (reference)" if is_reference else with_bounds(e.hazard_ratio, e.ci_lower, e.ci_upper),

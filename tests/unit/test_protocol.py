@@ -12,6 +12,8 @@ from cohort.paths import config_folder
 from cohort.protocol import Protocol, leaf_fields, load_protocol
 from cohort.protocol_sections import HEADLINE, MODEL_NAMES, Metric
 
+LAGS = ("lag-0y", "lag-1y", "lag-2y", "lag-5y", "lag-7y", "lag-10y")
+
 
 def test_the_shipped_file_writes_out_every_default() -> None:
     assert load_protocol() == Protocol()
@@ -80,10 +82,10 @@ def test_a_window_is_for_sums_over_days(metric: Metric) -> None:
 
 def test_analyses_are_the_primary_the_lags_those_by_name_and_the_bounds() -> None:
     named = {analysis.name: analysis.protocol for analysis in analyses(Protocol())}
-    assert list(named)[:6] == ["primary", "lag-0y", "lag-1y", "lag-2y", "lag-5y", "ddd"]
-    assert [named[name].exposure.lag_days for name in list(named)[:6]] == [1095, 0, 365, 730, 1825, 1095]
+    assert list(named)[:8] == ["primary", *LAGS, "ddd"]
+    assert [named[name].exposure.lag_days for name in list(named)[:8]] == [1095, 0, 365, 730, 1825, 2555, 3650, 1095]
     assert named["ddd"].exposure.metric == "ddd"
-    assert {name: (p.ledger.missing_dose, p.ledger.draw) for name, p in list(named.items())[6:]} == {
+    assert {name: (p.ledger.missing_dose, p.ledger.draw) for name, p in list(named.items())[8:]} == {
         "missing-dose-zero": ("zero", 1),
         "missing-dose-median-fill": ("median_fill", 1),
         "missing-dose-one-ddd": ("one_ddd", 1),
@@ -100,7 +102,7 @@ def test_the_primary_analysis_fits_all_models_others_the_main_ones_and_bounds_th
 
 def test_without_bounds_nothing_stands_in_for_missing_doses_but_the_protocol_s_choice() -> None:
     names = [analysis.name for analysis in analyses(Protocol().changed(missing_dose_bounds=()))]
-    assert names == ["primary", "lag-0y", "lag-1y", "lag-2y", "lag-5y", "ddd"]
+    assert names == ["primary", *LAGS, "ddd"]
     one = analyses(Protocol().changed(missing_dose_bounds=("one_ddd", "one_ddd"), lag_family_days=(90,)))
     assert [analysis.name for analysis in one] == ["primary", "lag-90d", "ddd", "missing-dose-one-ddd"]
 

@@ -17,12 +17,14 @@ from cohort.protocol import Protocol
 from cohort.report import build_report
 from cohort.report import numbers as n
 from cohort.report.checks import reasons_for_no_answer, short
+from cohort.report.classes import EXPOSURES as LOOKS
 from cohort.report.comparison import in_words
 from cohort.report.composition import compositions
 from cohort.report.coverage import coverage_groups
 from cohort.report.effects import Effect, ratio_scale
 from cohort.report.limitations import class_and_drug, known_share
 from cohort.report.methods import field_table, paragraphs
+from cohort.report.panels import Panel, Point, panels
 from cohort.report.release import read_release
 from cohort.report.svg import INKS
 from cohort.report.tables import facts, known
@@ -622,7 +624,7 @@ def test_every_hazard_ratio_stands_beside_how_much_of_its_dose_is_known(standard
     words = visible(standard)
     assert words.count("98.7% / 95.0%") > 60
     assert "All ages 1.25 (1.13 to 1.38) 0.012 123 987 34,568 1.15 98.7% / 95.0%" in words
-    assert "no lag 1.25 (1.13 to 1.38) 0.012 123 987 34,568 98.7% / 95.0%" in words
+    assert "no lag 1.25 (1.13 to 1.38) 0.012 654 123 987 34,568 98.7% / 95.0%" in words
 
 
 @pytest.mark.parametrize(
@@ -716,6 +718,47 @@ def test_other_analyses_are_compared_with_a_sentence_for_what_was_changed(page):
     assert "fills, per unit (12 fills). " in words
     assert f"1{n.EN_DASH}30 days ago 1.50" in words
     assert "recency, by category." in words
+
+
+def texts(page, figure):
+    """The words of a figure in the order in which they are drawn."""
+    drawing = page.split(f'aria-labelledby="{figure}-title')[1].split("</svg>")[0]
+    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+
+
+def test_under_the_curve_of_lags_stand_the_events_and_persons_of_each_class_and_of_the_contrast(page):
+    """A suppressed count is hidden in the figure, and says so in the table; a panel has a number for each lag."""
+    lags = {"lag-0y": 0, "lag-1y": 1, "primary": 3, "lag-7y": 7, "lag-10y": 10}
+    counts = {(e, lag): 100 * place + 10 * lag + 1000 for place, e in enumerate(EXPOSURES) for lag in lags.values()}
+    rows = [
+        estimate(e, hr=1 + lag / 10, analysis=name, lag_days=365 * lag, events=counts[e, lag],
+                 events_exposed=counts[e, lag] + 1, persons_exposed=counts[e, lag] + 2)
+        for e in EXPOSURES for name, lag in lags.items()
+    ]  # fmt: skip
+    rows[-2] = replace(rows[-2], persons_exposed=None)
+    text = page(estimates=rows)
+    for width in ("wide", "narrow"):
+        drawn, at = texts(text, f"lag-{width}"), -1
+        for e in EXPOSURES:
+            at = drawn.index(LOOKS[e].name, at + 1)
+            assert drawn[at + 1] == "Lag, years"
+            shown = [[f"{counts[e, lag] + more:,}" for lag in lags.values()] for more in range(3)]
+            shown[2][3] = "hidden" if e == CONTRAST else shown[2][3]
+            names = ("Dementia events", "Events of the exposed", "Persons exposed")
+            assert drawn[at + 2 : at + 20] == [
+                word for row in zip(names, shown, strict=True) for word in (row[0], *row[1])
+            ]
+    assert "7 years 1.70 (1.54 to 1.88) 0.012 1,370 1,371 suppressed 34,568" in visible(text)
+
+
+def test_the_curve_of_lags_is_broken_where_there_is_no_estimate():
+    """A line across the gap would look like an estimate."""
+    points = [Point(x, Effect(str(x), estimate(hr=1.2))) for x in range(4)]
+    points[2] = Point(2, Effect("2", estimate(status="suppressed", hazard_ratio=None)))
+    drawn = panels("x", "", "", [Panel(LOOKS["tspo_binder"], points)], "Lag, years", 1, primary_at=1).wide
+    (line,) = re.findall(r'<path d="([^"]*)"[^>]*stroke-opacity: 0.7', drawn)
+    assert re.findall("[ML]", line) == ["M", "L", "M"]
+    assert "suppressed" in drawn
 
 
 def test_lags_and_bounds_have_sections_of_their_own(standard):
