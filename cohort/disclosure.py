@@ -15,6 +15,8 @@ from cohort.results import ESTIMATE_COUNTS, ESTIMATE_NUMBERS, ESTIMATE_SHARES, O
 from cohort.study_sums import cells_to_hide, shared_totals
 
 SUPPRESSED = "suppressed"
+TOO_FEW = " The figure stands on too few to be told."
+"""What is said in the place of a figure that is left out."""
 _COUNTED = (*ESTIMATE_COUNTS, "person_years", "mdrr")
 """Counts of an estimate, and what follows from them (mdrr is a function of events and the share exposed)."""
 

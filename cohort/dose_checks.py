@@ -11,14 +11,13 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.counts import KnownDose, known_dose_share
-from cohort.disclosure import SUPPRESSED, shown_share
+from cohort.disclosure import SUPPRESSED, TOO_FEW, shown_share
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, dose_category_labels
 from cohort.protocol import Protocol
 from cohort.protocol_sections import Gates
 from cohort.results import BOUND, CONTRAST, OVERALL, Diagnostic
 
 _MUCH_DISCARDED = 0.02
-_FEW = " The figure stands on too few to be told."
 
 
 def told(diagnostics: Sequence[Diagnostic], estimates: pl.DataFrame) -> list[Diagnostic]:
@@ -37,7 +36,7 @@ def told(diagnostics: Sequence[Diagnostic], estimates: pl.DataFrame) -> list[Dia
             return (d.analysis, d.exposure) in suppressed
         return d.diagnostic == "events per parameter" and d.analysis in uncounted
 
-    return [replace(d, value=None, meaning=d.meaning + _FEW) if is_hidden(d) else d for d in diagnostics]
+    return [replace(d, value=None, meaning=d.meaning + TOO_FEW) if is_hidden(d) else d for d in diagnostics]
 
 
 def time_known(frame: pl.DataFrame, protocol: Protocol) -> Diagnostic:
@@ -140,5 +139,5 @@ def _is_few(counts: Sequence[int], protocol: Protocol) -> bool:
 
 def _told(name: str, verdict: str, meaning: str, share: float, is_few: bool) -> Diagnostic:
     if is_few:
-        return Diagnostic(name, PRIMARY, verdict, meaning + _FEW)
+        return Diagnostic(name, PRIMARY, verdict, meaning + TOO_FEW)
     return Diagnostic(name, PRIMARY, verdict, meaning, value=shown_share(share))

@@ -52,6 +52,15 @@ COVARIATES = (
 """Concept sets that `covariate.sql` makes a column of; the protocol chooses which enter the models."""
 
 UNKNOWN_DOSE = "unknown dose"
+
+TIMES_BEFORE_DIAGNOSIS = {
+    "0 to 3 months": (0, 91),
+    "3 to 6 months": (91, 182),
+    "6 to 12 months": (182, 365),
+    **{f"{year} to {year + 1} years": (365 * year, 365 * (year + 1)) for year in range(1, 10)},
+}
+"""Times before a diagnosis, the latest first: days in (above, at most]."""
+
 _D3_SETS = ("delirium", "dementia_secondary_cause")
 _NANO = 1_000_000_000
 _PRIME = 2**31 - 1
@@ -109,6 +118,7 @@ def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
         "model_covariate": pl.DataFrame({"concept_set": pl.Series(protocol.model.covariates, dtype=pl.String)}),
         "age_band": age_bands(protocol.strata.age_bands),
         "dose_category": dose_categories(protocol.exposure),
+        "time_before_diagnosis": times_before_diagnosis(),
         "dosage_form": pl.read_csv(config_folder() / "dosage_forms.csv").select("word", "route", "in_scope"),
         "route": pl.read_csv(config_folder() / "routes.csv").select("route_concept_id", "route", "in_scope"),
         "mass_unit": pl.read_csv(config_folder() / "mass_units.csv").select(
@@ -180,6 +190,13 @@ def dose_categories(exposure: Exposure) -> pl.DataFrame:
         },
         schema_overrides={"above_nano": pl.Int64, "at_most_nano": pl.Int64},
     )
+
+
+def times_before_diagnosis() -> pl.DataFrame:
+    """time_before_diagnosis (str), above_days and at_most_days (int32): days before diagnosis in (above, at most]."""
+    rows = [(name, *bounds) for name, bounds in TIMES_BEFORE_DIAGNOSIS.items()]
+    types = {"time_before_diagnosis": pl.String, "above_days": pl.Int32, "at_most_days": pl.Int32}
+    return pl.DataFrame(rows, schema=types, orient="row")
 
 
 def _concept_sets(protocol: Protocol) -> pl.DataFrame:

@@ -304,6 +304,16 @@ class Gates(Section):
         0.95, ge=0, le=1, description="A smaller share of exposed time with known dose warns."
     )
     known_dose_share_fail: float = Field(0.8, ge=0, le=1, description="A smaller share than this fails the gate.")
+    channelling_p: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="A test that new starts rise alike in all TSPO classes within the lag before a diagnosis; with a "
+        "smaller p it warns: the first signs of dementia are treated rather with one class.",
+    )
+    channelling_starts: float = Field(
+        5, ge=0, description="A class of which fewer starts than this are to be expected there is left out of the test."
+    )
     cross_check_difference: float = Field(
         1e-6, gt=0, description="Largest difference from lifelines on a sample of the run; above it the gate fails."
     )

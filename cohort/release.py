@@ -13,6 +13,8 @@ import polars as pl
 
 from cohort.age_table import age_table
 from cohort.analyses import PRIMARY, analyses
+from cohort.channelling import counted
+from cohort.channelling_table import channelling_check, release_channelling
 from cohort.class_check_table import class_check_table
 from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK
@@ -82,10 +84,12 @@ def write_release(
         made.estimates.extend(unmade(prepared.analysis(name), why))
     result = pooled(made, protocol.model.confidence_level)
     estimates = released_estimates(result, protocol)
+    starts = counted(pl.read_parquet(tables["channelling"].path), protocol.exposure.lag_days)
     result.diagnostics = [
         *told(result.diagnostics, estimates),
         *_dose_checks(tables, frame, protocol),
         missing_dose_bounds(estimates, protocol, prepared.planned),
+        channelling_check(starts, protocol),
         _conservation(balances),
         cross_check(frame, protocol),
     ]
@@ -96,6 +100,7 @@ def write_release(
         "dose_response": dose_response_table(result.dose_points, estimates),
         "class_checks": class_check_table(result.class_checks, protocol.disclosure.min_cell_count),
         "use_patterns": use_pattern_table(result.use_patterns, protocol.disclosure.min_cell_count),
+        "channelling": release_channelling(starts, protocol),
     }
     released |= reversibility_tables(result, protocol.disclosure.min_cell_count)
     for name, table in released.items():

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = (
     *("entry", "birth", "eligibility", "exit", "outcome", "concept_sets", "covariates"),
     *("dose", "missing_dose", "supply", "hospital_stays", "metrics", "lag", "person_time", "accrued", "coverage"),
+    "channelling",
 )
 """The spec modules in the order in which the study is read; one that is not named here comes last."""
 

@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 
 from cohort.fitting import PATTERN_COLUMNS
-from cohort.inputs import EXPOSURES
+from cohort.inputs import EXPOSURES, TIMES_BEFORE_DIAGNOSIS
 from cohort.protocol import Protocol
 from cohort.trial import run_tables
 from tests import oracle, worlds
@@ -38,6 +38,10 @@ PATTERN = (
         "dose_tspo_unknown",
     ),
     *("category_tspo_binder", "category_tspo_non_binder", "category_tspo_unknown"),
+)
+CHANNELLING = (
+    *("tspo_class", "sex", "lower_age", "calendar_period", "time_before_diagnosis"),
+    *("persons", "starts", "starters", "days_at_risk"),
 )
 RISK_CHANGE = ("outcome", "sex", "entry_period", *PATTERN, "event_day", "change", "events")
 PATTERN_TYPES = {c: pl.Float64 if c.startswith("dose_") else pl.String for c in PATTERN_COLUMNS} | {
@@ -83,8 +87,9 @@ def study_tables() -> dict[str, pl.DataFrame]:
 @generative
 @given(worlds.cdm_tables(), worlds.settings())
 def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
-    """The ledger, the supplies, and person-time with lagged doses, categories, events, strata and covariates."""
+    """The ledger, the supplies, person-time with lagged doses, categories, events and strata, and new starts."""
     names = ["dose", "stockpile", "supply", "use_period", "person_time", "profile", "risk_pattern", "risk_change"]
+    names += ["channelling"]
     tables = run_tables(cdm, protocol_of(chosen), names, study_tables())
     fills = oracle.ledger(cdm, worlds.STUDY_DRUGS, chosen)
     piled = oracle.stockpile(cdm, fills, chosen)
@@ -98,6 +103,8 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
     assert _sorted(tables["supply"], SUPPLY) == _sorted(taken, SUPPLY)
     assert _sorted(tables["use_period"], USE_PERIOD) == _sorted(periods, USE_PERIOD)
     assert _rows(tables["person_time"], columns) == _rows(expected, columns)
+    starts = oracle.channelling(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen, TIMES_BEFORE_DIAGNOSIS)
+    assert _sorted(tables["channelling"], CHANNELLING) == _sorted(starts, CHANNELLING)
     period = Protocol().strata.period_years
     first = {row["person_id"]: row for row in sorted(expected, key=lambda row: -row["start_day"])}
     followed_rows = [

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cohort.inputs import UNKNOWN_DOSE
+from cohort.report.channelling_panels import channelling_picture
 from cohort.report.class_checks import drug_groups
 from cohort.report.classes import CLASSES, EXPOSURES, Look
 from cohort.report.comparison import COMPARED, bound_effects, bounds
@@ -40,6 +41,7 @@ def figures(study: Study) -> dict[str, Picture | None]:
         ),
         "dose": _dose_picture(study),
         "lag": _lag_picture(study),
+        "channelling": channelling_picture(release),
         "incidence": incidence(curves, _said_of_curves(release)) if curves else None,
         "flow": flow(criteria) if criteria else None,
         "composition": composition(parts, terms.drug_unit) if release.drugs else None,

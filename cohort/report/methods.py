@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cohort.protocol import Protocol, leaf_fields
 from cohort.report.methods_dose import exposure, ledger, missing_dose, supply
-from cohort.report.methods_model import age, competing, dose_response, model, sets
+from cohort.report.methods_model import age, channelling, competing, dose_response, model, sets
 from cohort.report.numbers import humanised, listed, ordinal, years
 
 _TIERS: Mapping[str, str] = {
@@ -53,6 +53,7 @@ def paragraphs(protocol: Protocol) -> list[Paragraph]:
         Paragraph("Model", model(protocol)),
         Paragraph("Dose-response", dose_response(protocol)),
         Paragraph("Age", age(protocol)),
+        Paragraph("Channelling", channelling(protocol)),
         Paragraph("Competing death", competing(protocol)),
         Paragraph("Disclosure", _disclosure(protocol)),
     ]

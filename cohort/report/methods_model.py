@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cohort.protocol import Protocol
 from cohort.report.classes import metric_of
-from cohort.report.numbers import EN_DASH, listed
+from cohort.report.numbers import EN_DASH, listed, years
 
 
 def model(protocol: Protocol) -> str:
@@ -54,6 +54,19 @@ def age(protocol: Protocol) -> str:
         "over age is tested by likelihood ratio, for the contrast by Wald's test. Additive interaction: the rate "
         "without a dose of a class times the hazard ratio less one is what a unit of dose adds, and RERI compares it "
         "with the youngest band; bounds are by the delta method."
+    )
+
+
+def channelling(protocol: Protocol) -> str:
+    """New starts before a diagnosis, and the test that they rise alike."""
+    washout, gates = protocol.population.washout_days, protocol.gates
+    free = f" that comes after {years(washout)} without one; until then nobody is at risk of one" if washout else ""
+    return (
+        f"A new start is a fill of a class{free}. New starts before a diagnosis stand beside those expected by "
+        "indirect standardisation: the rates of persons who are not diagnosed in follow-up, by sex, band of attained "
+        f"age and calendar period ({protocol.strata.period_years} years each), times the days at risk of those who "
+        "are. That starts rise by one ratio in all classes within the lag is tested by Pearson's chi-square, with the "
+        f"variance of what is expected added; below p = {gates.channelling_p:g} it warns."
     )
 
 

@@ -23,7 +23,7 @@ Row = Mapping[str, str]
 
 TABLES = (
     "attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "age", "dose_response",
-    "risks", "class_checks", "use_patterns", "hypotheses", "histories", "weights",
+    "risks", "class_checks", "use_patterns", "hypotheses", "histories", "weights", "channelling",
 )  # fmt: skip
 _NUMBERS_OF_A_DIAGNOSTIC = ("statistic", "df", "p_value", "value")
 
@@ -48,6 +48,7 @@ class Release:
     hypotheses: Sequence[Row]
     histories: Sequence[Row]
     weights: Sequence[Row]
+    channelling: Sequence[Row]
     run: Mapping[str, Any]
 
     def linear(
@@ -115,6 +116,7 @@ def read_release(folder: Path) -> Release:
         hypotheses=tables["hypotheses"],
         histories=tables["histories"],
         weights=tables["weights"],
+        channelling=tables["channelling"],
         run=_run(folder / "run.json"),
     )
 

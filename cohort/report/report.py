@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from cohort.report import numbers, tables
+from cohort.report.channelling import new_start, said_of_starts, starts_rows
 from cohort.report.checks import VERDICTS, checks, tally
 from cohort.report.class_checks import check_groups, said_of_permutation
 from cohort.report.classes import CLASSES, EXPOSURES
@@ -95,6 +96,9 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         bounds=bounds(release, protocol.ledger.imputations if protocol else None),
         said_of_bounds=_said_of(release, "missing dose bounds"),
         information=_information(release),
+        new_starts=starts_rows(release),
+        said_of_starts=said_of_starts(release),
+        new_start=new_start(protocol.population.washout_days if protocol else None),
         others=other_analyses(release, protocol),
         class_checks=check_groups(release),
         use_grids=use_grids(release),

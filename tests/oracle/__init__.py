@@ -7,9 +7,10 @@ in the slopes and running sums of the SQL cannot be repeated here. Rules: the pr
 """
 
 from tests.oracle.base import CLASSES, NANO, Cdm, ConceptSets, Row, Settings, birth_date, births, counting
+from tests.oracle.channelling import channelling
 from tests.oracle.exposure import Course, category, nano
 from tests.oracle.ledger import ledger, strength
-from tests.oracle.person_time import attrition, birthday, entry, outcome_date, person_time, resolve
+from tests.oracle.person_time import attrition, birthday, cohort, entry, outcome_date, person_time, resolve
 from tests.oracle.risk_change import risk_changes
 from tests.oracle.supply import stockpile, supply, use_periods
 
@@ -26,6 +27,8 @@ __all__ = [
     "birthday",
     "births",
     "category",
+    "channelling",
+    "cohort",
     "counting",
     "entry",
     "ledger",
