@@ -259,8 +259,8 @@ def visible(text):
 def test_the_page_has_every_section_in_the_order_of_a_reader(standard):
     sections = [attrs["id"] for tag, attrs in Outline(standard).tags if tag == "section"]
     assert sections == [
-        "question", "answer", "trust", "age", "dose", "lag", "others", "missing", "incidence", "people", "drugs",
-        "protocol", "data", "limitations", "run",
+        "question", "answer", "trust", "age", "dose", "lag", "specifications", "others", "missing", "incidence", "people",
+        "drugs", "protocol", "data", "limitations", "run",
     ]  # fmt: skip
 
 
@@ -289,9 +289,9 @@ def test_nothing_is_loaded_from_elsewhere(standard):
 
 def test_every_figure_is_told_to_those_who_cannot_see_it(standard):
     outline = Outline(standard)
-    assert [attrs["role"] for tag, attrs in outline.tags if tag == "svg"] == ["img"] * 14
-    assert Counter(tag for tag, _ in outline.tags)["desc"] == 14
-    assert Counter(tag for tag, _ in outline.tags)["figcaption"] == 7
+    assert [attrs["role"] for tag, attrs in outline.tags if tag == "svg"] == ["img"] * 16
+    assert Counter(tag for tag, _ in outline.tags)["desc"] == 16
+    assert Counter(tag for tag, _ in outline.tags)["figcaption"] == 8
 
 
 def test_every_table_has_a_caption_and_every_heading_a_scope(standard):

@@ -83,8 +83,8 @@ def test_each_hypothesis_stands_by_how_far_it_is_from_the_best_at_each_lag(folde
 def test_a_history_that_a_hypothesis_rules_out_is_one_without_an_interval(folder):
     tables = history_tables(read_release(folder))
     assert [(table.name, table.lag) for table in tables] == [
-        ("TSPO binder", "3\xa0years"),
         ("TSPO binder", "1\xa0year"),
+        ("TSPO binder", "3\xa0years"),
     ]
     cells = dict(tables[0].rows)
     assert cells[CURRENT] == [ABSENT, "1"]
