@@ -16,6 +16,7 @@ from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.models import MODELS, columns_needed, prepare
 from cohort.protocol import Protocol
 from cohort.results import CONTRAST, OVERALL, ModelResult
+from cohort.study import TABLE_OF_MODEL
 from cohort.survival.counting import risk_sets
 from tests.unit.models.made import (
     BANDS,
@@ -33,6 +34,9 @@ from tests.unit.models.made import (
     person_time,
     run,
 )
+
+OF_CLASSES = [model for model in MODELS if model not in TABLE_OF_MODEL]
+"""The models of class doses; those that read a table of their own have tests of their own."""
 
 # --- Preparation -------------------------------------------------------------------------------------------
 
@@ -232,7 +236,7 @@ def shares_by_hand(rows: Sequence[Row], exposure: str) -> float | None:
     return len(known) / len(exposed) if exposed else None
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if model != "linear by age at entry"])
+@pytest.mark.parametrize("model", [model for model in OF_CLASSES if model != "linear by age at entry"])
 def test_every_row_says_how_much_of_its_dose_is_known(model: str, frame: pl.DataFrame) -> None:
     result = fit(model, frame, Analysis("primary", PROTOCOL), KNOWN_DOSE)
     every, of_dose = frame.to_dicts(), {"tspo_binder": 0.9, "tspo_non_binder": 0.5, "tspo_unknown": None, CONTRAST: 0.7}
@@ -339,7 +343,7 @@ def test_a_fit_that_fails_gives_its_reason() -> None:
     assert (fitted.fit, fitted.reason("tspo_binder", "a dose")) == (None, "there are no events")
 
 
-@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize("model", OF_CLASSES)
 def test_every_row_is_there_when_nobody_is(model: str, frame: pl.DataFrame) -> None:
     nobody = run(model, frame.clear())
     named = [
