@@ -22,6 +22,8 @@ from cohort.models.rows import blank, with_estimate
 from cohort.results import CONTRAST, OVERALL, ClassCheck, Diagnostic
 from cohort.survival.arrays import Floats
 from cohort.survival.cox import CoxFit, inverse
+from cohort.survival.inference import restricted_fits
+from cohort.survival.risk_sets import RiskSets
 
 PERMUTATION = "permutation of the classes"
 WEIGHTED, WITHOUT_VALUE = "tspo_weighted", "without a measured affinity"
@@ -43,11 +45,41 @@ class _Variant:
     told: Mapping[str, tuple[str, str]]
 
 
-def class_checks(setting: Setting, doses: DrugDoses) -> list[ClassCheck]:
-    """A row for each check, variant and exposure that it tells; none where there is no fit of drugs."""
+def class_checks(setting: Setting, doses: DrugDoses, drugs: Fitted) -> list[ClassCheck]:
+    """A row for each check, variant and exposure that it tells; none where there is no fit of drugs.
+
+    Args:
+        drugs: the fit of every drug's own dose, of which each model of sums is a restriction.
+    """
     if doses.sets is None:
         return []
-    return [row for variant in _variants(setting, doses.drugs) for row in _rows(setting, doses, variant)]
+    fits = _Fits(setting, doses.sets, drugs)
+    return [row for variant in _variants(setting, doses.drugs) for row in _rows(setting, doses, variant, fits)]
+
+
+class _Fits:
+    """Fits of sums of the drugs' doses and the covariates; the same sums are fitted once."""
+
+    def __init__(self, setting: Setting, sets: RiskSets, drugs: Fitted) -> None:
+        self._setting, self._sets, self._drugs = setting, sets, drugs
+        self._made: dict[tuple[tuple[str, tuple[tuple[str, float], ...]], ...], Fitted] = {}
+
+    def of(self, sums: Mapping[str, Weights]) -> Fitted:
+        """The fit of these columns."""
+        key = tuple((name, tuple(weights.items())) for name, weights in sums.items())
+        if key not in self._made:
+            own = {covariate: {covariate: 1.0} for covariate in self._setting.protocol.model.covariates}
+            self._made[key] = self._fit({**sums, **own})
+        return self._made[key]
+
+    def _fit(self, columns: Mapping[str, Weights]) -> Fitted:
+        """Within the model of drugs, where that has all its estimates; else anew, with the reason for what has none."""
+        if self._drugs.fit is not None:
+            try:
+                return Fitted(restricted_fits(self._drugs.fit, [columns])[0])
+            except (ValueError, np.linalg.LinAlgError):
+                pass
+        return fit_sets(self._setting, self._sets.combined(columns))
 
 
 def _variants(setting: Setting, drugs: Sequence[str]) -> Iterator[_Variant]:
@@ -108,11 +140,9 @@ def _is_at_most(value: object, bound: float) -> bool:
     return isinstance(value, float) and value <= bound
 
 
-def _rows(setting: Setting, doses: DrugDoses, variant: _Variant) -> Iterator[ClassCheck]:
-    assert doses.sets is not None
+def _rows(setting: Setting, doses: DrugDoses, variant: _Variant, fits: _Fits) -> Iterator[ClassCheck]:
     columns = {name: weights for name, weights in variant.columns.items() if weights}
-    own = {covariate: {covariate: 1.0} for covariate in setting.protocol.model.covariates}
-    fitted = fit_sets(setting, doses.sets.combined({**columns, **own}))
+    fitted = fits.of(columns)
     for exposure, sides in variant.told.items():
         present = [side for side in sides if side]
         empty = next((side for side in present if side not in columns), None)

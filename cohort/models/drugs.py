@@ -21,7 +21,7 @@ def drugs(setting: Setting) -> ModelResult:
     """A row for each drug taken, the checks of the classes, and the permutation test of the contrast."""
     doses, why = drug_doses(setting)
     fitted = fit_sets(setting, doses.sets) if doses.sets is not None else Fitted(None, why)
-    checks = class_checks(setting, doses)
+    checks = class_checks(setting, doses, fitted)
     return ModelResult(_rows(setting, doses, fitted), class_permutation(setting, doses, fitted), class_checks=checks)
 
 

@@ -4,6 +4,7 @@ In: `CoxFit`. Out: `Test` (statistic, degrees of freedom, p) and intervals.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -116,32 +117,64 @@ def restriction_tests(fit: CoxFit, smaller: Sequence[Mapping[str, Mapping[str, f
             column is a combination of others.
 
     Raises:
-        ValueError: a column of the fit has no estimate, but may have one in the smaller model.
+        ValueError: see `restricted_fits`.
+    """
+    return [likelihood_ratio_test(fit, restricted) for restricted in restricted_fits(fit, smaller)]
+
+
+def restricted_fits(fit: CoxFit, smaller: Sequence[Mapping[str, Mapping[str, float]]]) -> list[CoxFit]:
+    """Fits of smaller models, without counting again or fitting from the beginning.
+
+    Args:
+        fit, smaller: as `restriction_tests` takes them.
+
+    Raises:
+        ValueError: a column of the fit has no estimate, but may have one in the smaller model; or a column of a smaller
+            model is a combination of its others.
     """
     if fit.not_estimable:
         raise ValueError("; ".join(fit.not_estimable.values()))
     likelihood = PartialLikelihood(fit.sets, fit.ties)
-    tests = []
-    for columns in smaller:
-        basis = np.array([[weights.get(c, 0.0) for weights in columns.values()] for c in fit.columns])
-        largest = _largest(likelihood, fit, basis) * likelihood.scale
-        tests.append(chi_square(max(0.0, 2 * (fit.log_likelihood - largest)), len(fit.columns) - len(columns)))
-    return tests
+    return [_restricted(likelihood, fit, columns) for columns in smaller]
 
 
-def _largest(likelihood: PartialLikelihood, fit: CoxFit, basis: Floats) -> float:
-    """The largest log-likelihood where the coefficients are combinations of the columns of a (p, q) basis."""
-    if not basis.shape[1]:
-        return likelihood.at_zero.log_likelihood
+def _restricted(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str, Mapping[str, float]]) -> CoxFit:
+    """The fit where the coefficients are combinations of the columns of a (p, q) basis."""
+    basis = np.array([[weights.get(c, 0.0) for weights in columns.values()] for c in fit.columns])
+    basis = basis.reshape(len(fit.columns), len(columns))
     scaled = basis.T @ np.linalg.inv(fit.covariance)
-    params, has_moved = basis @ np.linalg.solve(scaled @ basis, scaled @ fit.params), True
-    now = likelihood.at(params)
-    while has_moved:
+    params = basis @ (inverse(scaled @ basis) @ (scaled @ fit.params))
+    now, has_moved, iterations = likelihood.at(params), True, 0
+    while has_moved and len(columns):
         step = basis @ (inverse(basis.T @ now.information @ basis) @ (basis.T @ now.score))
-        if float(now.score @ step) <= TOLERANCE:
-            break
+        is_last = float(now.score @ step) <= TOLERANCE
         params, now, has_moved = newton_step(likelihood, params, now, step)
-    return now.log_likelihood
+        iterations += 1
+        if is_last:
+            break
+    information = basis.T @ now.information @ basis
+    _require_information(information, list(columns))
+    score = basis.T @ likelihood.at_zero.score
+    at_zero = basis.T @ likelihood.at_zero.information @ basis
+    return replace(
+        fit,
+        columns=tuple(columns),
+        params=np.linalg.lstsq(basis, params, rcond=None)[0],
+        covariance=inverse(information) / likelihood.scale,
+        log_likelihood=now.log_likelihood * likelihood.scale,
+        score_statistic=float(score @ inverse(at_zero) @ score) * likelihood.scale,
+        iterations=iterations,
+        sets=fit.sets.combined(columns),
+    )
+
+
+def _require_information(information: Floats, columns: Sequence[str]) -> None:
+    """ValueError where columns cannot be told apart."""
+    if not columns:
+        return
+    unit = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+    if float(np.linalg.eigvalsh(information * unit * unit[:, None])[0]) <= _NO_INFORMATION:
+        raise ValueError(f"{', '.join(columns)}: one is a combination of the others")
 
 
 def small_sample_bias(fit: CoxFit) -> Floats:

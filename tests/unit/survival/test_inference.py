@@ -18,6 +18,7 @@ from cohort.survival.inference import (
     likelihood_ratio_test,
     linear_hypothesis,
     profile_interval,
+    restricted_fits,
     restriction_tests,
     score_test,
     small_sample_bias,
@@ -186,3 +187,22 @@ def test_several_contrasts_have_their_joint_covariance() -> None:
     assert covariance == pytest.approx(np.array([[a + b - 2 * c, 2 * (c - b)], [2 * (c - b), 4 * b]]), rel=1e-12)
     with pytest.raises(ValueError, match=r"^the model has no column z$"):
         contrast_covariance(found, [{"z": 1}])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fit_within_a_larger_model_is_that_of_the_smaller_one(seed: int) -> None:
+    table = frame(seed).with_columns(z=pl.col("y") ** 2)
+    sets = risk_sets(table, ["x", "y", "z"], start="start", stop="stop")
+    columns = {"sum": {"x": 1.0, "y": 2.0}, "z": {"z": 1.0}}
+    (found,), expected = restricted_fits(fit_cox(sets), [columns]), fit_cox(sets.combined(columns))
+    assert found.params == pytest.approx(expected.params, rel=1e-9)
+    assert found.covariance == pytest.approx(expected.covariance, rel=1e-8)
+    assert found.log_likelihood == pytest.approx(expected.log_likelihood, rel=1e-12)
+    assert found.score_statistic == pytest.approx(expected.score_statistic, rel=1e-9)
+    assert found.full_params == pytest.approx(expected.full_params, rel=1e-9)
+
+
+def test_columns_that_are_one_another_have_no_fit_within_a_larger_model() -> None:
+    fit = fit_cox(risk_sets(frame(1), ["x", "y"], start="start", stop="stop"))
+    with pytest.raises(ValueError, match="one is a combination of the others"):
+        restricted_fits(fit, [{"a": {"x": 1.0}, "b": {"x": 2.0}}])
