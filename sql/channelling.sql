@@ -79,10 +79,7 @@ filled as (
         date_diff('day', cohort.birth_date, dose.fill_date) as day
     from dose
     inner join cohort on cohort.person_id = dose.person_id
-    where
-        dose.fill_date < cohort.exit_date
-        and dose.status <> 'duplicate'
-        and dose.status not like 'out of scope%'
+    where dose.status <> 'duplicate' and dose.status not like 'out of scope%'
 ),
 
 following as (

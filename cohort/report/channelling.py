@@ -6,13 +6,13 @@ In: rows of `channelling.csv`, and the check of that name. Out: text. What was s
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cohort.channelling import NOT_DIAGNOSED, WITHIN_LAG
+from cohort.channelling import WITHIN_LAG
 from cohort.report.classes import CLASSES, EXPOSURES
-from cohort.report.numbers import ABSENT, count, listed, p_equals, percent, ratio, years
+from cohort.report.numbers import count, listed, p_equals, percent, ratio, years
 from cohort.report.release import Release, Row, told
 from cohort.results import OVERALL
 
-CHECK = "channelling"
+_CHECK = "channelling"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _starts_row(release: Release, time: str) -> StartsRow:
     if time == WITHIN_LAG:
         name = f"{name}, {lag_covered(release)}"
     cells = [_of_class(starts_of(release, time, e)) for e in CLASSES]
-    rise = ABSENT if time == NOT_DIAGNOSED else ratio(told(total, "rate_ratio"))
+    rise = ratio(told(total, "rate_ratio"))
     return StartsRow(name, count(told(total, "starts")), rise, cells, time == WITHIN_LAG)
 
 
@@ -94,7 +94,7 @@ def said_of_starts(release: Release) -> str:
 
 
 def _judged(release: Release, preferred: str) -> str:
-    check = next((d for d in release.diagnostics if d.diagnostic == CHECK), None)
+    check = next((d for d in release.diagnostics if d.diagnostic == _CHECK), None)
     if check is None or check.p_value is None:
         return "Whether the shares differ by more than chance was not tested."
     if check.verdict == "pass":

@@ -268,3 +268,24 @@ def test_a_person_who_starts_a_class_twice_in_one_time_is_one_starter(build):
             non_binder | 1       | 0      | 0
             unknown    | 1       | 1      | 1
     """)
+
+
+def test_a_person_who_starts_a_class_in_two_times_is_a_starter_in_each(build):
+    """Starters of a time are persons; the same person may stand in another time too."""
+    table = build(
+        "channelling",
+        washout_days=30,
+        cohort=DIAGNOSED,
+        dose="""
+            person_id | tspo_class | fill_date  | status
+            ----------+------------+------------+---------
+                    1 | binder     | 2011-04-11 | computed
+                    1 | binder     | 2011-12-11 | computed
+        """,
+    )
+    rows = table.only(["time_before_diagnosis", "persons", "starters", "tspo_class"])
+    assert sorted(row[:3] for row in rows if row[3] == "binder") == [
+        ("0 to 3 months", 1, 1),
+        ("3 to 6 months", 1, 0),
+        ("6 to 12 months", 1, 1),
+    ]

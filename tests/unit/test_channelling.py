@@ -80,8 +80,8 @@ def test_a_stratum_in_which_nobody_else_is_at_risk_has_no_match() -> None:
 
 @pytest.mark.parametrize(("lag_days", "last_days"), [(1095, 1095), (1094, 730), (91, 91), (3650, 3650), (9999, 3650)])
 def test_the_times_that_the_lag_covers_whole_are_added_up(lag_days: int, last_days: int) -> None:
-    """Variances are of the sums: starts of the others are the same for all times."""
-    rows = [row(time, 1, 100, persons=20) for time in TIMES_BEFORE_DIAGNOSIS]
+    """Variances are of the sums, for all times expect from the same starts; persons are those of the fullest time."""
+    rows = [row(time, 1, 100, persons=20 - place) for place, time in enumerate(TIMES_BEFORE_DIAGNOSIS)]
     made = counted(table(row(None, 50, 1_000), *rows), lag_days)
     inside = [time for time, (_, most) in TIMES_BEFORE_DIAGNOSIS.items() if most <= lag_days]
     cell = made.cells[WITHIN_LAG, "tspo_binder"]

@@ -75,8 +75,9 @@ def test_a_rise_that_is_alike_in_all_classes_is_said_to_be(page):
     assert "The shares differ by no more than chance explains (p = 0.31)." in words
 
 
-def test_without_a_test_nothing_is_said_of_chance(page):
-    assert "Whether the shares differ by more than chance was not tested." in section(page(), "lag")
+@pytest.mark.parametrize("checks", [(), (diagnostic("channelling", "info"),)])
+def test_without_a_test_nothing_is_said_of_chance(page, checks):
+    assert "Whether the shares differ by more than chance was not tested." in section(page(checks=checks), "lag")
 
 
 @pytest.mark.parametrize("hidden", ["tspo_binder", OVERALL])
