@@ -11,7 +11,8 @@ from random import Random
 import polars as pl
 
 from cohort.affinity import study_drugs
-from cohort.errors import UsageError, nearest
+from cohort.covariates import covariate_fault, covariate_names
+from cohort.errors import UsageError
 from cohort.paths import config_folder
 from cohort.protocol import Protocol
 from cohort.protocol_sections import Exposure
@@ -22,34 +23,6 @@ EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown")
 
 ADDITIVE_METRICS = ("dme", "ddd", "tspo_weighted")
 """The metrics of which a class's value is the sum of its drugs'."""
-
-COVARIATES = (
-    "anxiety_disorder",
-    "depression",
-    "insomnia",
-    "bipolar_disorder",
-    "schizophrenia",
-    "ptsd",
-    "alcohol_use_disorder",
-    "epilepsy",
-    "parkinsons_disease",
-    "restless_legs",
-    "sleep_apnea",
-    "hypertension",
-    "diabetes_mellitus",
-    "hyperlipidemia",
-    "ischemic_heart_disease",
-    "heart_failure",
-    "atrial_fibrillation",
-    "stroke_any",
-    "traumatic_brain_injury",
-    "chronic_pain",
-    "copd",
-    "chronic_kidney_disease",
-    "obesity",
-    "hearing_loss",
-)
-"""Concept sets that `covariate.sql` makes a column of; the protocol chooses which enter the models."""
 
 UNKNOWN_DOSE = "unknown dose"
 
@@ -99,6 +72,7 @@ def study_parameters(protocol: Protocol) -> dict[str, object]:
         "hospital_stays": supply.hospital_stays,
         "period_years": protocol.strata.period_years,
         "time_scale": protocol.model.time_scale,
+        "covariate_lookback_days": protocol.model.covariate_lookback_days,
     }
 
 
@@ -115,6 +89,7 @@ def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
         "drug_scale": drugs.select("drug", "tspo_class", "mg_per_dme", "mg_per_ddd", "mg_per_tspo"),
         "concept_set_item": _concept_sets(protocol),
         "prevalent_set": pl.DataFrame({"concept_set": list(protocol.population.prevalent_sets)}),
+        "covariate_set": _covariate_sets(protocol),
         "model_covariate": pl.DataFrame({"concept_set": pl.Series(protocol.model.covariates, dtype=pl.String)}),
         "age_band": age_bands(protocol.strata.age_bands),
         "dose_category": dose_categories(protocol.exposure),
@@ -202,17 +177,27 @@ def times_before_diagnosis() -> pl.DataFrame:
 def _concept_sets(protocol: Protocol) -> pl.DataFrame:
     outcome = protocol.outcome
     for covariate in protocol.model.covariates:
-        if covariate not in COVARIATES:
-            raise UsageError(f"model.covariates: there is no covariate '{covariate}'{nearest(covariate, COVARIATES)}")
-    names = dict.fromkeys(
-        [outcome.concept_set, outcome.confirming_drugs, *protocol.population.prevalent_sets, *_D3_SETS, *COVARIATES]
-    )
+        if fault := covariate_fault(covariate):
+            raise UsageError(f"model.covariates: {fault}")
+    names = dict.fromkeys([*_other_sets(protocol), *covariate_names()])
     items = concept_set_items(names).with_columns(without_hierarchy_only=pl.lit(False))
     # Where a CDM has no hierarchy, the outcome's descendants are written out, under the outcome's own name.
     explicit = concept_set_items([outcome.explicit_concept_set]).with_columns(
         concept_set=pl.lit(outcome.concept_set), without_hierarchy_only=pl.lit(True)
     )
     return pl.concat([items, explicit])
+
+
+def _other_sets(protocol: Protocol) -> list[str]:
+    """The concept sets that are asked for something else than what is known at entry."""
+    outcome = protocol.outcome
+    return [outcome.concept_set, outcome.confirming_drugs, *protocol.population.prevalent_sets, *_D3_SETS]
+
+
+def _covariate_sets(protocol: Protocol) -> pl.DataFrame:
+    """concept_set (str), is_of_entry_only (bool: nothing after entry is asked of it), one row per covariate."""
+    names = pl.Series("concept_set", covariate_names())
+    return names.to_frame().with_columns(is_of_entry_only=~pl.col("concept_set").is_in(_other_sets(protocol)))
 
 
 def concept_set_counts(inputs: Mapping[str, pl.DataFrame]) -> dict[str, int]:

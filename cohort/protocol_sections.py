@@ -247,7 +247,10 @@ class Model(Section):
     ties: Literal["efron", "breslow"] = Field("efron", description="How tied events are treated.")
     covariates: tuple[Name, ...] = Field(
         ("anxiety_disorder", "depression", "insomnia"),
-        description="Concept sets recorded on or before entry that enter every model.",
+        description="Concept sets recorded on or before entry that enter every model: those of covariates.csv that may.",
+    )
+    covariate_lookback_days: Days | None = Field(
+        None, description="Only records of this many days before entry count as covariates (omit: all, however old)."
     )
     curve_start_age: int = Field(
         65, ge=0, le=110, description="Cumulative incidence is for a person alive and without dementia at this age."

@@ -14,6 +14,9 @@ with record as (
     select drug_record.person_id, concept_set_member.concept_set, drug_record.record_date
     from drug_record
     inner join concept_set_member on concept_set_member.concept_id = drug_record.drug_concept_id
+    left join covariate_set on covariate_set.concept_set = concept_set_member.concept_set
+    -- A product with a study drug in it (amitriptyline and chlordiazepoxide) is exposure, and no covariate.
+    where not (drug_record.is_study_drug and coalesce(covariate_set.is_of_entry_only, false))
 )
 
 select record.person_id, record.concept_set, record.record_date

@@ -1,6 +1,4 @@
--- One row per person of the cohort and concept set recorded on or before entry.
-select clinical_record.person_id, clinical_record.concept_set
-from clinical_record
-inner join cohort on cohort.person_id = clinical_record.person_id
-where clinical_record.record_date <= cohort.entry_date
-group by clinical_record.person_id, clinical_record.concept_set
+-- One row per person of the cohort and covariate recorded in the look-back before entry.
+select baseline_record.person_id, baseline_record.concept_set
+from baseline_record
+where baseline_record.days_before <= coalesce($covariate_lookback_days, baseline_record.days_before)

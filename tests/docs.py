@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from cohort.covariates import Covariate
 from cohort.protocol import Protocol
 from cohort.protocol_sections import AnalysisSpec
 from cohort.reference import Affinity, Drug
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = (
     *("entry", "birth", "eligibility", "exit", "outcome", "concept_sets", "covariates"),
     *("dose", "missing_dose", "supply", "hospital_stays", "metrics", "lag", "person_time", "accrued", "coverage"),
-    "channelling",
+    *("channelling", "baseline"),
 )
 """The spec modules in the order in which the study is read; one that is not named here comes last."""
 
@@ -49,6 +50,7 @@ CONFIG_FILES = {
     "drugs.csv": "The study drugs, one per row: identifiers, WHO doses, diazepam equivalents, half-lives.",
     "tspo_affinity.csv": "TSPO binding, one measurement or finding per row; a drug's class follows from it by rule.",
     "tspo_findings.csv": "What a finding in words counts as: the level of affinity of each, and why.",
+    "covariates.csv": "Concept sets that are looked at on entry: those that may be adjusted for, those never, and why.",
     "dosage_forms.csv": "Words in a product's name that state its route, and whether that is in scope.",
     "routes.csv": "Routes of records, for products whose name states none, and whether they are in scope.",
     "inpatient_visits.csv": "Kinds of visit that are a stay in hospital, during which tablets at home may wait.",
@@ -123,7 +125,7 @@ def config_readme(root: Path = ROOT) -> str:
             parts += _analyses(str(field.description))
         else:
             parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
-    for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity}.items():
+    for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity, "covariates.csv": Covariate}.items():
         parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
     return "\n\n".join([*parts, *_worlds()]) + "\n"
 

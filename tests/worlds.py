@@ -128,6 +128,7 @@ ANXIETY, PANIC, PHOBIA, AGORAPHOBIA, DEPRESSION = 442077, 436074, 4304010, 43607
 CONCEPT_SETS = {
     "dementia": [(DEMENTIA, True, False), (DRUG_INDUCED, True, True)],
     "dementia_broad": [(DEMENTIA, True, False), (SENILITY, False, False)],
+    "tca": [(AMITRIPTYLINE, True, False)],
     "dementia_history": [(HISTORY_OF_DEMENTIA, True, False)],
     "antidementia_drugs": [(DONEPEZIL, True, False), (MEMANTINE, True, False)],
     # phobia alone is taken out, its descendant stays
@@ -233,7 +234,8 @@ def vocabulary() -> Cdm:
         (concept_id, name, "Ingredient" if concept_id == LORAZEPAM else "Clinical Drug", "S")
         for concept_id, name, _, _ in products
     ]
-    ancestors = ANCESTORS + [(i, product) for product, _, ingredients, _ in products for i in ingredients]
+    ancestors = [*ANCESTORS, (AMITRIPTYLINE, 2_000_000_024)]
+    ancestors += [(i, product) for product, _, ingredients, _ in products for i in ingredients]
     return {
         "concept": [
             _row(
@@ -448,6 +450,8 @@ def _background(draw: Draw, person_id: int | None, anchors: list[date]) -> Cdm:
         make = draw(_often([_condition], [_observation], 3))
         table = "observation" if make is _observation else "condition_occurrence"
         out[table].append(make(person_id, concept_id, anchors[0] + shift))
+    for shift in draw(_often([()], [(0,), (1,), (-1,), (-400, -1)], 2)):
+        out["drug_exposure"].append(_other_drug(person_id, AMITRIPTYLINE, anchors[0] + timedelta(days=shift)))
     match draw(_often(["nothing"], ["history", "no date", "no drug date"], 20)):
         case "history":
             out["observation"].append(_observation(person_id, HISTORY_OF_DEMENTIA, _day(draw, anchors)))
@@ -522,7 +526,7 @@ def cdm_tables(draw: Draw) -> Cdm:
 def settings(draw: Draw) -> Settings:
     """A protocol: the primary one, or one with some of its choices changed."""
     if draw(st.booleans()):
-        return Settings(covariates=("anxiety_disorder", "depression"))
+        return Settings(covariates=("anxiety_disorder", "depression", "tca"))
     metric = draw(st.sampled_from(sorted(BOUNDS)))
     is_sum = metric not in ("duration", "recency")
     return Settings(
@@ -545,7 +549,8 @@ def settings(draw: Draw) -> Settings:
         draw=draw(st.sampled_from([1, 2])),
         days_supply_order=draw(st.permutations(Settings().days_supply_order).map(tuple)),
         missing_strength_unit=draw(st.sampled_from(["mg", "unknown"])),
-        covariates=("anxiety_disorder", "depression"),
+        covariates=("anxiety_disorder", "depression", "tca"),
+        covariate_lookback_days=draw(st.sampled_from([None, 0, 1, 365])),
     )
 
 

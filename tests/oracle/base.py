@@ -42,6 +42,7 @@ class Settings:
     missing_strength_unit: str = "mg"
     age_bands: tuple[int, ...] = (50, 65, 75, 85)
     covariates: tuple[str, ...] = ()
+    covariate_lookback_days: int | None = None
     form_words: tuple[tuple[str, str, bool], ...] = (
         ("inject", "injectable", False),
         ("rectal", "rectal", False),

@@ -11,6 +11,7 @@ from tests.oracle.exposure import Value, as_dose, category, change_days, course,
 from tests.oracle.ledger import ledger
 from tests.oracle.supply import stockpile, supply
 
+DRUG_SETS = ("antidementia_drugs", "tca")
 SEX = {8532: "Female", 8507: "Male"}
 
 # --- Who is followed, from when, until when ----------------------------------------------------------------
@@ -25,7 +26,7 @@ CRITERIA = (
 
 
 @dataclass(frozen=True)
-class _Study:
+class Study:
     """Everything that the functions below look things up in."""
 
     cdm: Cdm
@@ -36,7 +37,8 @@ class _Study:
     def dates(self, person_id: int, name: str) -> set[date]:
         """The days with a record of the concept set: conditions and observations, or drug records."""
         concepts = resolve(self.cdm, self.concept_sets[name])
-        if name == "antidementia_drugs":
+        if name in DRUG_SETS:
+            concepts -= {fill["drug_concept_id"] for fill in self.fills}  # what holds a study drug is exposure
             return self._dates_in("drug_exposure", "drug_concept_id", "drug_exposure_start_date", person_id, concepts)
         return self._dates_in(
             "condition_occurrence", "condition_concept_id", "condition_start_date", person_id, concepts
@@ -102,7 +104,7 @@ def outcome_date(codes: set[date], drugs: set[date], settings: Settings) -> date
     return None
 
 
-def _follow(person: Row, study: _Study) -> Row:
+def follow(person: Row, study: Study) -> Row:
     """{'failed': criterion or None, ...}: the first criterion a person fails, else entry, exit and why."""
     settings, person_id = study.settings, person["person_id"]
     born = birth_date(person)
@@ -142,8 +144,8 @@ def _exit(dementia: date | None, death: date | None, last: date) -> tuple[date, 
 
 def attrition(cdm: Cdm, study_drugs: Iterable[Row], concept_sets: ConceptSets, settings: Settings) -> list[Row]:
     """Persons left after each criterion, in order; the first row counts everyone in `person`."""
-    study = _Study(cdm, ledger(cdm, study_drugs, settings), concept_sets, settings)
-    failed = [_follow(person, study)["failed"] for person in cdm.get("person", [])]
+    study = Study(cdm, ledger(cdm, study_drugs, settings), concept_sets, settings)
+    failed = [follow(person, study)["failed"] for person in cdm.get("person", [])]
     rows = [{"criterion": "is in person", "persons": len(failed)}]
     for criterion in CRITERIA:
         lost = sum(1 for reason in failed if reason == criterion)
@@ -164,18 +166,18 @@ def cohort(cdm: Cdm, study_drugs: Iterable[Row], concept_sets: ConceptSets, sett
 def person_time(cdm: Cdm, study_drugs: Iterable[Row], concept_sets: ConceptSets, settings: Settings) -> list[Row]:
     """One row per person and interval (start_day, stop_day] in days of age, by person and start."""
     fills = ledger(cdm, study_drugs, settings)
-    study = _Study(cdm, fills, concept_sets, settings)
+    study = Study(cdm, fills, concept_sets, settings)
     stretches = supply(cdm, stockpile(cdm, fills, settings), settings)
     rows = []
     for person in sorted(cdm.get("person", []), key=lambda row: row["person_id"]):
-        followed = _follow(person, study)
+        followed = follow(person, study)
         if followed["failed"] is None:
             own = [row for row in stretches if row["person_id"] == person["person_id"]]
             rows.extend(_intervals(person, followed, study, own))
     return rows
 
 
-def _intervals(person: Row, followed: Row, study: _Study, stretches: list[Row]) -> list[Row]:
+def _intervals(person: Row, followed: Row, study: Study, stretches: list[Row]) -> list[Row]:
     settings, birth = study.settings, followed["birth"]
     first, last = days_of(followed["entry"], birth), days_of(followed["exit"], birth)
     fills = counting(fill for fill in study.fills if fill["person_id"] == person["person_id"])
@@ -188,8 +190,9 @@ def _intervals(person: Row, followed: Row, study: _Study, stretches: list[Row]) 
         "sex": SEX.get(person.get("gender_concept_id"), "Unknown"),
         "index_year": followed["entry"].year,
         **{
-            name: int(any(day <= followed["entry"] for day in study.dates(person["person_id"], name)))
+            name: int(any(_is_in_look_back(day, followed["entry"], settings) for day in found))
             for name in settings.covariates
+            for found in [study.dates(person["person_id"], name)]
         },
     }
     return [
@@ -199,12 +202,17 @@ def _intervals(person: Row, followed: Row, study: _Study, stretches: list[Row]) 
             "stop_day": stop,
             "event": int(stop == last and followed["why"] == "dementia"),
             "death": int(stop == last and followed["why"] == "death"),
-            "age_stratum": _age_stratum(birth, start, settings),
+            "age_stratum": age_stratum(birth, start, settings),
             **_exposure(values, unknown, start, settings),
             **about_person,
         }
         for start, stop in pairwise(cuts)
     ]
+
+
+def _is_in_look_back(day: date, entry_date: date, settings: Settings) -> bool:
+    look_back = settings.covariate_lookback_days
+    return day <= entry_date and (look_back is None or (entry_date - day).days <= look_back)
 
 
 def _known(unknown_from: int | None, day: int) -> bool:
@@ -247,7 +255,7 @@ def _exposure(
     return row
 
 
-def _age_stratum(birth: date, start: int, settings: Settings) -> str | None:
+def age_stratum(birth: date, start: int, settings: Settings) -> str | None:
     label = None
     bands = settings.age_bands
     for lower, following in zip(bands, [*bands[1:], None], strict=True):

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from cohort.cdm import CDM_TABLES
+from cohort.covariates import covariate_names
 from cohort.engine import TableRef, build, load_steps, stored_key, table_key, write_input
 from cohort.errors import TspoError
-from cohort.inputs import COVARIATES, study_inputs, study_parameters
+from cohort.inputs import study_inputs, study_parameters
 from cohort.protocol import Protocol
 
 
@@ -60,7 +61,7 @@ def test_every_parameter_that_sql_names_is_bound() -> None:
 
 def test_the_catalogue_of_covariates_is_the_columns_of_its_table() -> None:
     columns = duckdb.connect().execute("describe " + _covariate_on_nothing()).fetchall()
-    assert tuple(c[0] for c in columns[1:]) == COVARIATES
+    assert tuple(c[0] for c in columns[1:]) == covariate_names()
 
 
 def _covariate_on_nothing() -> str:

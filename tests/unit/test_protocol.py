@@ -18,7 +18,7 @@ LAGS = ("lag-0y", "lag-1y", "lag-2y", "lag-5y", "lag-7y", "lag-10y")
 def test_the_shipped_file_writes_out_every_default() -> None:
     assert load_protocol() == Protocol()
     text = (Path(__file__).parents[2] / "config" / "study.toml").read_text()
-    optional = {"study_start", "study_end", "window_days", "spline_knots"}
+    optional = {"study_start", "study_end", "window_days", "spline_knots", "covariate_lookback_days"}
     optional |= {"site_equivalents_mg", "site_equivalents_source"}
     assert [n for _, n, _ in leaf_fields() if n not in optional and f"\n{n} = " not in text] == []
 
