@@ -15,6 +15,7 @@ from cohort.age_table import age_table
 from cohort.analyses import PRIMARY, analyses
 from cohort.channelling import counted
 from cohort.channelling_table import channelling_check, release_channelling
+from cohort.balance import balance_table
 from cohort.class_check_table import class_check_table
 from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK
@@ -149,6 +150,9 @@ def _tables(protocol: Protocol, tables: Mapping[str, TableRef], result: ModelRes
         "diagnostics": diagnostics_frame(result.diagnostics),
         "dose_coverage": coverage,
         "supply": release_supply(loss, untold, threshold),
+        "balance": balance_table(
+            pl.read_parquet(tables["baseline"].path), age_stratum_labels(protocol.strata.age_bands), threshold
+        ),
         "drugs": suppress_counts(use, ("fills", "persons"), threshold, ("dose_dme", "dose_ddd")),
     }
 

@@ -40,7 +40,9 @@ DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
 """The tables of the CDM."""
-_PRIMARY_ONLY = {"conservation", "attrition", "channelling", "dose_coverage", "drug_use", "supply_loss"}
+_PRIMARY_ONLY = {
+    *("conservation", "attrition", "channelling", "dose_coverage", "drug_use", "supply_loss", "first_class", "baseline")
+}
 
 
 class RunSettings(BaseModel):

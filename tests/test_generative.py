@@ -43,6 +43,7 @@ CHANNELLING = (
     *("tspo_class", "sex", "lower_age", "calendar_period", "time_before_diagnosis"),
     *("persons", "starts", "starters", "days_at_risk"),
 )
+BASELINE = ("first_class", "characteristic", "level", "persons", "days", "squared_days")
 RISK_CHANGE = ("outcome", "sex", "entry_period", *PATTERN, "event_day", "change", "events")
 PATTERN_TYPES = {c: pl.Float64 if c.startswith("dose_") else pl.String for c in PATTERN_COLUMNS} | {
     "pattern": pl.Int64,
@@ -51,7 +52,7 @@ PATTERN_TYPES = {c: pl.Float64 if c.startswith("dose_") else pl.String for c in 
 CHANGE_TYPES = dict.fromkeys(("pattern", "dementia_day", "death_day", "change", "dementia", "death"), pl.Int64)
 GIVEN = ("form_words", "routes", "inpatient_visits")
 """What the oracle is told in its settings, and the SQL in tables."""
-COVARIATES = ("anxiety_disorder", "depression")
+COVARIATES = ("anxiety_disorder", "depression", "tca")
 generative = settings(
     max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
@@ -90,6 +91,7 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
     """The ledger, the supplies, person-time with lagged doses, categories, events and strata, and new starts."""
     names = ["dose", "stockpile", "supply", "use_period", "person_time", "profile", "risk_pattern", "risk_change"]
     names += ["channelling"]
+    names.append("baseline")
     tables = run_tables(cdm, protocol_of(chosen), names, study_tables())
     fills = oracle.ledger(cdm, worlds.STUDY_DRUGS, chosen)
     piled = oracle.stockpile(cdm, fills, chosen)
@@ -105,6 +107,8 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
     assert _rows(tables["person_time"], columns) == _rows(expected, columns)
     starts = oracle.channelling(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen, TIMES_BEFORE_DIAGNOSIS)
     assert _sorted(tables["channelling"], CHANNELLING) == _sorted(starts, CHANNELLING)
+    described = oracle.baseline(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen)
+    assert _sorted(tables["baseline"], BASELINE) == _sorted(described, BASELINE)
     period = Protocol().strata.period_years
     first = {row["person_id"]: row for row in sorted(expected, key=lambda row: -row["start_day"])}
     followed_rows = [
