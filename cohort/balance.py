@@ -90,7 +90,7 @@ def balance_table(baseline: pl.DataFrame, age_strata: Sequence[str], threshold: 
         A row per characteristic and level, columns of `BALANCE_SCHEMA`. A count, its percentage, a mean or a difference
         that would tell a small count, or help to, is null, and the status `suppressed`.
     """
-    found = {(c, level, g): n for g, c, level, n in baseline.select(baseline.columns[:4]).iter_rows()}
+    found: dict[Key, int] = {(c, level, g): n for g, c, level, n in baseline.select(baseline.columns[:4]).iter_rows()}
     size = _with_users({g: found.get(("persons", "", g), 0) for g in GROUPS})
     hidden, shared = _hidden_sizes(size, threshold)
     table = _Table(size, hidden, shared, threshold)
@@ -117,23 +117,19 @@ def _with_users(counts: Mapping[str, int]) -> dict[str, int]:
 
 def _spreads(baseline: pl.DataFrame) -> dict[str, Spread]:
     """Age at entry in years of each group, and of all users."""
-    of_group = {
-        g: (n, days, squares)
-        for g, n, days, squares in baseline.filter(pl.col("characteristic") == "persons")
-        .select("first_class", "persons", "days", "squared_days")
-        .iter_rows()
-    }
-    users = [of_group[g] for g in USERS if g in of_group]
-    of_group[_USERS] = tuple(map(sum, zip(*users, strict=True))) if users else (0, 0, 0)
-    return {
-        g: Spread.of_sums(n, days / DAYS_PER_YEAR, squares / DAYS_PER_YEAR**2)
-        for g, (n, days, squares) in of_group.items()
-    }
+    columns = ["first_class", "persons", "days", "squared_days"]
+    rows = baseline.filter(pl.col("characteristic") == "persons").select(columns).rows()
+    sums = {group: tuple(map(float, of_group)) for group, *of_group in rows}
+    users = [sums[g] for g in USERS if g in sums]
+    sums[_USERS] = tuple(sum(column) for column in zip(*users, strict=True)) if users else (0.0, 0.0, 0.0)
+    year = DAYS_PER_YEAR
+    return {g: Spread.of_sums(int(n), days / year, squares / year**2) for g, (n, days, squares) in sums.items()}
 
 
 def _hidden_sizes(size: Counts, threshold: int) -> tuple[set[str], Shared]:
     """Groups whose size must be hidden; the number of all persons is told elsewhere."""
-    counts: dict[Key, int] = {(g, _ALL): n for g, n in size.items()} | {(_ALL, _ALL): size[_USERS] + size["none"]}
+    counts: dict[Key, int] = {(g, _ALL): n for g, n in size.items()}
+    counts[_ALL, _ALL] = size[_USERS] + size["none"]
     sums = [
         Sum((_ALL, _ALL), ((_USERS, _ALL), ("none", _ALL))),
         Sum((_USERS, _ALL), tuple((g, _ALL) for g in USERS)),
@@ -172,8 +168,8 @@ class _Table:
                 sums.append(Sum((g, EVER), ((g, LAST_YEAR), before)))
                 parts = ((g, EVER), never)
             sums.append(Sum((g, _ALL), parts))
-        for level in dict.fromkeys(level for _, level in cells):
-            sums.append(Sum((_USERS, level), tuple((g, level) for g in USERS)))
+        levels = dict.fromkeys(level for _, level in cells)
+        sums += [Sum((_USERS, level), tuple((g, level) for g in USERS)) for level in levels]
         return to_hide(cells, sums, self.threshold, published, unpublished, self.shared)
 
     def row(self, heading: str, characteristic: str, level: str, counts: Counts, hidden: set[str]) -> dict[str, object]:

@@ -55,7 +55,7 @@ class Setting:
         analysis: the protocol, and its name.
         known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
             that is absent has no `known_dose_share`.
-        accrued, dose_rate: the tables of these names, for the models that read them.
+        accrued, dose_rate, covariate: the tables of these names, for the models that read them.
     """
 
     counts: Mapping[str, PatternCounts]
@@ -64,6 +64,7 @@ class Setting:
     known_dose: Mapping[str, DoseOfClass] = field(default_factory=dict)
     accrued: pl.LazyFrame | None = None
     dose_rate: pl.LazyFrame | None = None
+    covariate: pl.LazyFrame | None = None
 
     @property
     def protocol(self) -> Protocol:
@@ -178,11 +179,15 @@ def study_counts(patterns: pl.DataFrame, changes: pl.DataFrame, protocol: Protoc
 
 
 def fit(
-    setting: Setting, columns: Mapping[str, pl.Expr], keep: pl.Expr | None = None, outcome: str = "dementia"
+    setting: Setting,
+    columns: Mapping[str, pl.Expr],
+    keep: pl.Expr | None = None,
+    outcome: str = "dementia",
+    covariates: Sequence[str] | None = None,
 ) -> Fitted:
-    """One Cox fit of these columns, as expressions over the patterns, and the covariates."""
-    covariates = {covariate: pl.col(covariate) for covariate in setting.protocol.model.covariates}
-    sets = setting.counts[outcome].model({**columns, **covariates}, keep)
+    """One Cox fit of these columns, as expressions over patterns, and covariates: those named, or the protocol's."""
+    names = setting.protocol.model.covariates if covariates is None else covariates
+    sets = setting.counts[outcome].model({**columns, **{name: pl.col(name) for name in names}}, keep)
     if not sets.n_events:
         return Fitted(None, "no deaths" if outcome == "death" else "no dementia events")
     return fit_sets(setting, sets)

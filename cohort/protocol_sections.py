@@ -247,7 +247,7 @@ class Model(Section):
     ties: Literal["efron", "breslow"] = Field("efron", description="How tied events are treated.")
     covariates: tuple[Name, ...] = Field(
         ("anxiety_disorder", "depression", "insomnia"),
-        description="Concept sets recorded on or before entry that enter every model: those of covariates.csv that may.",
+        description="Concept sets recorded at entry that enter every model: those that covariates.csv allows.",
     )
     covariate_lookback_days: Days | None = Field(
         None, description="Only records of this many days before entry count as covariates (omit: all, however old)."
@@ -342,6 +342,7 @@ ModelName = Literal[
     "drugs",
     "duration and intensity",
     "reversibility",
+    "adjustment",
 ]
 MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
 HEADLINE: tuple[ModelName, ...] = ("linear", "linear by age", "categories", "categories by age", "death")

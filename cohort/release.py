@@ -13,9 +13,9 @@ import polars as pl
 
 from cohort.age_table import age_table
 from cohort.analyses import PRIMARY, analyses
+from cohort.balance import balance_table
 from cohort.channelling import counted
 from cohort.channelling_table import channelling_check, release_channelling
-from cohort.balance import balance_table
 from cohort.class_check_table import class_check_table
 from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK

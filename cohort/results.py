@@ -70,8 +70,10 @@ FINE_GRAY = "fine-gray"
 AGE_AT_ENTRY = "cox-age-at-entry"
 CONTINUOUS_AGE = "cox-continuous-age"
 BY_DRUG = "cox-by-drug"
-UNCOUNTED_MODELS = (AGE_AT_ENTRY, BY_DRUG)
-"""Models whose rows tell no counts: beside those of other tables they would tell small numbers."""
+UNADJUSTED = "cox-unadjusted"
+FULLY_ADJUSTED = "cox-fully-adjusted"
+UNCOUNTED_MODELS = (AGE_AT_ENTRY, BY_DRUG, UNADJUSTED, FULLY_ADJUSTED)
+"""Models whose rows tell no counts: they are those of other tables, or beside them they would tell small numbers."""
 HEADLINE_MODELS = (COX, DEATH)
 """The models whose rows are the study's main tables; the others say the same in another way, and are named for it."""
 

@@ -34,8 +34,13 @@ from cohort.source import Resources, open_cdm
 DOSE_REMEDY = "dose_remedy"
 MODEL_TABLES = ("risk_pattern", "risk_change", "person_time", "dose_known")
 """The tables that every model reads."""
-TABLE_OF_MODEL = {"drugs": "accrued", "duration and intensity": "accrued", "reversibility": "dose_rate"}
-"""A table that a model reads beside those; what no other table is made from is not built where no such model is."""
+TABLE_OF_MODEL = {
+    **dict.fromkeys(("drugs", "duration and intensity"), "accrued"),
+    "reversibility": "dose_rate",
+    "adjustment": "covariate",
+}
+"""A table that a model reads beside those, as the field of `Setting` that has its name; what no other table is made
+from is not built where no such model is."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
@@ -128,11 +133,12 @@ def prepare_run(settings: RunSettings) -> Prepared:
 
 def steps_of(analysis: Analysis) -> list[Step]:
     """The tables of an analysis, each after what it reads."""
+    steps = load_steps()
     read = {TABLE_OF_MODEL.get(model) for model in analysis.models}
-    read |= {name for step in load_steps().values() for name in step.reads}
+    read |= {name for step in steps.values() for name in step.reads}
     unread = set(TABLE_OF_MODEL.values()) - read
     unread |= _PRIMARY_ONLY if analysis.name != PRIMARY else set()
-    return [step for step in load_steps().values() if step.name not in unread]
+    return [step for step in steps.values() if step.name not in unread]
 
 
 def tables_of(model: str) -> tuple[str, ...]:
@@ -205,9 +211,8 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
         return str(path)
     setting = setting_of(chosen, needed[: len(MODEL_TABLES)])
     if model in TABLE_OF_MODEL:
-        table = pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path)
-        is_rate = TABLE_OF_MODEL[model] == "dose_rate"
-        setting = replace(setting, dose_rate=table) if is_rate else replace(setting, accrued=table)
+        own: Any = {TABLE_OF_MODEL[model]: pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path)}
+        setting = replace(setting, **own)
     result = fit_model(model, setting)
     return_memory()
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ the others. What is asked for and cannot be estimated has a row that says why.
 from collections.abc import Callable, Mapping
 
 from cohort.fitting import STRATA, Setting, columns_needed, prepare
+from cohort.models.adjustment import adjustment
 from cohort.models.age import by_age_at_entry, by_continuous_age
 from cohort.models.categories import categories, categories_by_age
 from cohort.models.dose_response import dose_response
@@ -33,16 +34,25 @@ MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "drugs": drugs,
     "duration and intensity": duration_and_intensity,
     "reversibility": reversibility,
+    "adjustment": adjustment,
 }
 """The models of an analysis, by the name that `fit_model` takes."""
 
 
 READ_INTERVALS = frozenset(
-    {"linear by age at entry", "dose-response", "subdistribution", "drugs", "duration and intensity", "reversibility"}
+    {
+        "linear by age at entry",
+        "dose-response",
+        "subdistribution",
+        "drugs",
+        "duration and intensity",
+        "reversibility",
+        "adjustment",
+    }
 )
 """Those that look at a person's intervals one by one, and not only at counts and risk sets."""
 
-LARGE = frozenset({"subdistribution", "drugs", "duration and intensity", "reversibility"})
+LARGE = frozenset({"subdistribution", "drugs", "duration and intensity", "reversibility", "adjustment"})
 """Those that need far more memory than others: each interval has arrays of its own."""
 
 

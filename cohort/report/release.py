@@ -24,6 +24,7 @@ Row = Mapping[str, str]
 TABLES = (
     "attrition", "person_time", "curves", "diagnostics", "dose_coverage", "supply", "drugs", "age", "dose_response",
     "risks", "class_checks", "use_patterns", "hypotheses", "histories", "weights", "channelling",
+    "balance",
 )  # fmt: skip
 _NUMBERS_OF_A_DIAGNOSTIC = ("statistic", "df", "p_value", "value")
 
@@ -49,6 +50,7 @@ class Release:
     histories: Sequence[Row]
     weights: Sequence[Row]
     channelling: Sequence[Row]
+    balance: Sequence[Row]
     run: Mapping[str, Any]
 
     def linear(
@@ -117,6 +119,7 @@ def read_release(folder: Path) -> Release:
         histories=tables["histories"],
         weights=tables["weights"],
         channelling=tables["channelling"],
+        balance=tables["balance"],
         run=_run(folder / "run.json"),
     )
 

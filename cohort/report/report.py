@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from cohort.report import numbers, tables
+from cohort.report.baseline import HEADINGS, adjustment_rows, baseline_groups, said_of_adjustment, said_of_balance
 from cohort.report.channelling import new_start, said_of_starts, starts_rows
 from cohort.report.checks import VERDICTS, checks, tally
 from cohort.report.class_checks import check_groups, said_of_permutation
@@ -105,6 +106,11 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         hypotheses=hypothesis_rows(release),
         history_tables=history_tables(release),
         history_lags=lags(release),
+        baseline=baseline_groups(release),
+        baseline_headings=HEADINGS,
+        said_of_balance=said_of_balance(release),
+        adjustment=adjustment_rows(release),
+        said_of_adjustment=said_of_adjustment(release),
         said_of_permutation=said_of_permutation(release),
         said_of_specifications=summary(specifications(release)),
         time_groups=tables.time_groups(release.person_time),

@@ -13,13 +13,24 @@ from cohort.report.composition import TSPO_CLASSES, was_dispensed
 from cohort.report.effects import Effect, full_reason
 from cohort.report.numbers import ABSENT, count, humanised, p_value, ratio, share, to_number, with_bounds
 from cohort.report.release import Release, Row
-from cohort.results import AGE_AT_ENTRY, BY_DRUG, CONTINUOUS_AGE, FINE_GRAY, OVERALL, Estimate
+from cohort.results import (
+    AGE_AT_ENTRY,
+    BY_DRUG,
+    CONTINUOUS_AGE,
+    FINE_GRAY,
+    FULLY_ADJUSTED,
+    OVERALL,
+    UNADJUSTED,
+    Estimate,
+)
 
 _MODELS: Mapping[str, str] = {
     FINE_GRAY: "subdistribution",
     AGE_AT_ENTRY: "by age at entry",
     CONTINUOUS_AGE: "by continuous age",
     BY_DRUG: "drug by drug",
+    UNADJUSTED: "unadjusted",
+    FULLY_ADJUSTED: "fully adjusted",
 }
 """What is said of the models beside those of the main tables."""
 

@@ -7,8 +7,8 @@ in the slopes and running sums of the SQL cannot be repeated here. Rules: the pr
 """
 
 from tests.oracle.base import CLASSES, NANO, Cdm, ConceptSets, Row, Settings, birth_date, births, counting
-from tests.oracle.channelling import channelling
 from tests.oracle.baseline import baseline
+from tests.oracle.channelling import channelling
 from tests.oracle.exposure import Course, category, nano
 from tests.oracle.ledger import ledger, strength
 from tests.oracle.person_time import attrition, birthday, cohort, entry, outcome_date, person_time, resolve

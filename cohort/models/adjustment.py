@@ -1,0 +1,52 @@
+"""The linear model without covariates, and with every covariate that may be adjusted for: what adjustment changes.
+
+In: a `Setting` with the covariates of each person. Out: estimates beside those of the protocol's own model, of the same
+persons and time. All three have the strata of sex and period of entry, and the protocol's time scale.
+"""
+
+from cohort.counts import linear_counts
+from cohort.covariates import covariate_names
+from cohort.fitting import STRATA, Fitted, Setting, fit, fit_sets
+from cohort.inputs import EXPOSURES
+from cohort.models.linear import linear_rows
+from cohort.results import FULLY_ADJUSTED, OVERALL, UNADJUSTED, ModelResult
+from cohort.survival.counting import risk_sets
+
+
+def adjustment(setting: Setting) -> ModelResult:
+    """Rows for each class and the contrast, of the model without covariates and of that with all."""
+    doses = {e: setting.dose(e) for e in EXPOSURES}
+    fits = {
+        UNADJUSTED: fit(setting, doses, setting.has_known_doses, covariates=()),
+        FULLY_ADJUSTED: _fully_adjusted(setting),
+    }
+    counts, columns = linear_counts(setting.known_time, "dementia"), {e: e for e in EXPOSURES}
+    rows = [
+        row
+        for model, fitted in fits.items()
+        for row in linear_rows(setting, fitted, columns, OVERALL, counts, {}, model=model)
+    ]
+    return ModelResult(rows)
+
+
+def _fully_adjusted(setting: Setting) -> Fitted:
+    """The fit, or why there is none: a coefficient that few events stand behind is worse than none."""
+    if setting.covariate is None:
+        return Fitted(None, "there is no table of covariates")
+    frame = setting.known_time
+    known = setting.covariate.select("person_id", *covariate_names()).collect()
+    known = known.join(frame.select("person_id"), on="person_id", how="semi")
+    names = [name for name in covariate_names() if known.get_column(name).n_unique() > 1]
+    events, least = int(frame.get_column("event").sum()), setting.protocol.gates.events_per_parameter
+    if not events:
+        return Fitted(None, "no dementia events")
+    if events < least * (len(EXPOSURES) + len(names)):
+        several = f"{len(EXPOSURES) + len(names)} coefficients (gates.events_per_parameter)"
+        return Fitted(None, f"fewer than {least:g} events for each of {several}")
+    wide = frame.select("person_id", "start_day", "stop_day", "event", *STRATA, *EXPOSURES)
+    wide = wide.join(known.select("person_id", *names), on="person_id", how="left", maintain_order="left")
+    try:
+        sets = risk_sets(wide, [*EXPOSURES, *names], STRATA)
+    except ValueError as error:
+        return Fitted(None, str(error))
+    return fit_sets(setting, sets)
