@@ -18,20 +18,19 @@ HEADINGS = ("TSPO binder", "TSPO non-binder", "Affinity unknown", "Several at on
 _MINUS = "\N{MINUS SIGN}"
 _LARGE = 0.1
 _DIFFERENCES = ("smd_binder_non_binder", "smd_users_non_users")
-_SPELLED = {
+_SPELLED: Mapping[str, str] = {
     "ptsd": "PTSD",
     "copd": "COPD",
     "ssri": "SSRI",
     "snri": "SNRI",
-    "tca": "Tricyclic antidepressants",
-    "smoking_pl1166": "Smoking",
-    "arbs": "Angiotensin receptor blockers",
+    "tca": "tricyclic antidepressants",
+    "smoking_pl1166": "smoking",
+    "arbs": "angiotensin receptor blockers",
     "ace_inhibitors": "ACE inhibitors",
-    "antiepileptics_nonbenzo": "Antiepileptics other than benzodiazepines",
-    "anticholinergics_strong": "Strong anticholinergics",
-    "stroke_any": "Stroke",
+    "antiepileptics_nonbenzo": "antiepileptics other than benzodiazepines",
+    "anticholinergics_strong": "strong anticholinergics",
+    "stroke_any": "stroke",
     "parkinsons_disease": "Parkinson's disease",
-    "antiparkinson_drugs": "Antiparkinson drugs",
 }
 
 
@@ -91,12 +90,14 @@ def _label(row: Row) -> str:
     if characteristic == "year of entry":
         return f"Entered from {level}"
     if level in (EVER, LAST_YEAR):
-        return f"{_name(characteristic)}, {level}"
+        name = _name(characteristic)
+        return f"{name[:1].upper()}{name[1:]}, {level}"
     return level or "Persons"
 
 
 def _name(concept_set: str) -> str:
-    return _SPELLED.get(concept_set) or concept_set.replace("_", " ").capitalize()
+    """A covariate as it stands within a sentence."""
+    return _SPELLED.get(concept_set) or concept_set.replace("_", " ")
 
 
 def _cell(row: Row, group: str) -> str:

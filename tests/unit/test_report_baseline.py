@@ -3,8 +3,10 @@
 import pytest
 
 from cohort.balance import BALANCE_SCHEMA
+from cohort.protocol import Protocol
 from cohort.report import build_report
 from cohort.report.baseline import adjustment_rows, baseline_groups, said_of_adjustment, said_of_balance
+from cohort.report.methods_model import model
 from cohort.report.numbers import ABSENT
 from cohort.report.release import read_release
 from cohort.results import CONTRAST, FULLY_ADJUSTED, UNADJUSTED
@@ -29,6 +31,7 @@ BALANCE = [
     row("Persons", "age at entry", "years", SIZES.values(), **AGE),
     row("Persons", "sex", "Female", (120, 60, 30, 12, 320), smd_binder_non_binder=0.0, smd_users_non_users=0.2),
     row("Mind", "depression", "ever", (60, 40, 20, "", ""), smd_binder_non_binder=-0.211, status="suppressed"),
+    row("Mind", "stroke_any", "ever", (0, 0, 0, 0, 0), smd_binder_non_binder=0.0, smd_users_non_users=0.0),
     row("Mind", "ptsd", "ever", (0, 0, 0, 0, 0), smd_binder_non_binder=0.0, smd_users_non_users=0.0),
     row("Mind", "ptsd", "last year", (0, 0, 0, 0, 0), smd_binder_non_binder=0.0, smd_users_non_users=0.0),
 ]  # fmt: skip
@@ -53,7 +56,7 @@ def test_a_row_has_persons_with_their_percentage_and_a_hidden_cell_says_so(folde
 
 def test_what_nobody_has_is_named_in_one_line(folder):
     _, mind = baseline_groups(read_release(folder))
-    assert mind.absent == "PTSD"
+    assert mind.absent == "stroke and PTSD"
 
 
 def test_age_has_its_mean_and_deviation_and_persons_have_no_difference(folder):
@@ -87,7 +90,7 @@ def test_the_page_has_both_sections(folder):
     words = visible(build_report(folder).read_text(encoding="utf-8"))
     assert "Who takes these drugs" in words
     assert "What adjustment changes" in words
-    assert "Recorded in nobody: PTSD." in words
+    assert "Recorded in nobody: stroke and PTSD." in words
 
 
 def test_a_suppressed_contrast_is_not_told_in_the_sentence(tmp_path):
@@ -103,3 +106,8 @@ def test_a_release_without_them_has_no_such_sections(tmp_path):
     words = visible(build_report(write_release(tmp_path)).read_text(encoding="utf-8"))
     assert "Who takes these drugs" not in words
     assert "What adjustment changes" not in words
+
+
+@pytest.mark.parametrize(("days", "said"), [(None, "insomnia at entry"), (365, "recorded in the 365 days up to entry")])
+def test_the_methods_say_how_far_the_covariates_look_back(days, said):
+    assert said in model(Protocol().changed(covariate_lookback_days=days))
