@@ -25,8 +25,8 @@ def model(protocol: Protocol) -> str:
         f"One Cox model holds the doses of all classes, so each is adjusted for the others. It has {scale}, "
         f"and {m.ties.capitalize()}'s treatment of ties; it is stratified by sex and by period of entry "
         f"({s.period_years} years each){covariates}. Binder and non-binder are compared within that one fit: "
-        "their contrast is the one primary test, two-sided. The same model without covariates, and with all that may be "
-        "adjusted for, stands beside it. That hazards are proportional is tested by score tests; "
+        "their contrast is the one primary test, two-sided. The same model without covariates, and with all that may "
+        "be adjusted for, stands beside it. That hazards are proportional is tested by score tests; "
         f"below p = {protocol.gates.proportional_hazards_p:g} they warn that a ratio is a mean over time. Intervals "
         f"are at the {m.confidence_level * 100:g}% level."
     )

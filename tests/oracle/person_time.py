@@ -155,8 +155,8 @@ def attrition(cdm: Cdm, study_drugs: Iterable[Row], concept_sets: ConceptSets, s
 
 def cohort(cdm: Cdm, study_drugs: Iterable[Row], concept_sets: ConceptSets, settings: Settings) -> list[Row]:
     """Those who are followed: the row of `person` with birth, entry, exit and why."""
-    study = _Study(cdm, ledger(cdm, study_drugs, settings), concept_sets, settings)
-    everybody = [person | _follow(person, study) for person in cdm.get("person", [])]
+    study = Study(cdm, ledger(cdm, study_drugs, settings), concept_sets, settings)
+    everybody = [person | follow(person, study) for person in cdm.get("person", [])]
     return [person for person in everybody if person["failed"] is None]
 
 
