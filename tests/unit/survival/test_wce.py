@@ -127,6 +127,7 @@ def test_the_weights_are_the_coefficients_of_the_days() -> None:
     assert weights["se_weight"].to_numpy() == pytest.approx(error, rel=1e-12)
     upper = weights["weight"] + 1.6448536269514722 * weights["se_weight"]
     assert weights["ci_upper"].to_numpy() == pytest.approx(upper.to_numpy(), rel=1e-12)
+    assert (weights["ci_lower"] + weights["ci_upper"]).to_numpy() == pytest.approx(2 * weights["weight"].to_numpy())
     assert abs(weights["weight"][-1]) < 1e-3 * np.abs(weights["weight"]).max()
     other = found.weights("dose", covariance=4 * found.fit.covariance)
     assert other["se_weight"].to_numpy() == pytest.approx(2 * np.array(error), rel=1e-12)
