@@ -2,9 +2,13 @@
 
 import math
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from lifelines.datasets import load_rossi
+from scipy.optimize import linprog
 
 from cohort.balance import BALANCE_SCHEMA, GROUPS, USERS, Spread, balance_table, standardised_difference
 
@@ -152,3 +156,62 @@ def test_an_empty_cohort_has_all_rows_and_no_percentages() -> None:
     table = balance_table(baseline({}), BANDS, 5)
     assert row_of(table, "depression", "ever")["persons_none"] == 0
     assert row_of(table, "age at entry", "years")["mean_none"] is None
+
+
+LEVELS = ("all", "ever", "last year")
+
+
+def bounds_of(table, told):
+    """The least and the most that a reader finds possible for a weighted sum of counts, by linear programming.
+
+    Known: shown counts, the number of all persons, and the users' counts where their difference is shown; who had
+    something in the last year had it ever, and nobody is counted in a group without being in it.
+    """
+    place = {(g, level): i for i, (g, level) in enumerate((g, level) for g in GROUPS for level in LEVELS)}
+    rows = {level: row_of(table, "depression", level) for level in LEVELS[1:]} | {"all": row_of(table, "persons")}
+    equal, values = [np.array([float(level == "all") for _, level in place])], [float(told["everybody"])]
+    for (g, level), i in place.items():
+        if (shown := rows[level][f"persons_{g}"]) is not None:
+            equal.append(np.eye(len(place))[i])
+            values.append(float(shown))
+    for level in LEVELS[1:]:
+        if rows[level]["smd_users_non_users"] is not None:
+            equal.append(np.array([float(of == level and g in USERS) for g, of in place]))
+            values.append(float(told["users", level]))
+    order = [((g, inner), (g, outer)) for g in GROUPS for inner, outer in (("last year", "ever"), ("ever", "all"))]
+    above = np.array([np.eye(len(place))[place[a]] - np.eye(len(place))[place[b]] for a, b in order])
+
+    def found(*weights):
+        cost = sum(w * np.eye(len(place))[place[key]] for w, key in weights)
+        given = {"A_eq": np.array(equal), "b_eq": values, "A_ub": above, "b_ub": np.zeros(len(order))}
+        return [sign * linprog(sign * cost, **given).fun for sign in (1, -1)]
+
+    return found
+
+
+@settings(max_examples=25, derandomize=True, deadline=None, database=None)
+@given(
+    st.lists(st.sampled_from([0, 1, 3, 5, 6, 9, 40]), min_size=5, max_size=5),
+    st.lists(st.sampled_from([0, 1, 2, 4, 5, 7]), min_size=5, max_size=5),
+    st.lists(st.sampled_from([0, 1, 3, 5, 8, 60]), min_size=5, max_size=5),
+)
+def test_nothing_small_follows_from_drawn_tables(lately, before, never) -> None:
+    """No count of 1 to 4 is pinned down: of a group, with a record, without one, with an old one only."""
+    year = dict(zip(GROUPS, lately, strict=True))
+    ever = {g: year[g] + n for g, n in zip(GROUPS, before, strict=True)}
+    size = {g: ever[g] + n for g, n in zip(GROUPS, never, strict=True)}
+    assume(sum(size.values()) >= 5)  # else the number of all persons is not told either
+    table = balance_table(baseline(size, depression__ever=ever, depression__last_year=year), BANDS, 5)
+    users = {("users", level): sum(of[g] for g in USERS) for level, of in (("ever", ever), ("last year", year))}
+    found = bounds_of(table, {"everybody": sum(size.values()), **users})
+    for g in GROUPS:
+        for true, weights in (
+            (size[g], [(1, (g, "all"))]),
+            (ever[g], [(1, (g, "ever"))]),
+            (year[g], [(1, (g, "last year"))]),
+            (size[g] - ever[g], [(1, (g, "all")), (-1, (g, "ever"))]),
+            (ever[g] - year[g], [(1, (g, "ever")), (-1, (g, "last year"))]),
+        ):
+            if 0 < true < 5:
+                least, most = found(*weights)
+                assert most - least > 0.5, (g, weights)
