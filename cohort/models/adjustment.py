@@ -4,13 +4,24 @@ In: a `Setting` with the covariates of each person. Out: estimates beside those 
 persons and time. All three have the strata of sex and period of entry, and the protocol's time scale.
 """
 
+from collections.abc import Sequence
+
+import polars as pl
+
 from cohort.counts import linear_counts
 from cohort.covariates import covariate_names
 from cohort.fitting import STRATA, Fitted, Setting, fit, fit_sets
 from cohort.inputs import EXPOSURES
 from cohort.models.linear import linear_rows
 from cohort.results import FULLY_ADJUSTED, OVERALL, UNADJUSTED, ModelResult
+from cohort.survival.conditional import conditional_logistic
 from cohort.survival.counting import risk_sets
+from cohort.survival.cox import CoxFit
+from cohort.survival.sampling import sample_risk_sets
+
+MOST_VALUES = 1 << 26
+"""Intervals x coefficients of the model with all covariates; with more, risk sets are sampled (Borgan, Goldstein and
+Langholz 1995): the estimate stays the same, its variance grows by about one part in the number of controls."""
 
 
 def adjustment(setting: Setting) -> ModelResult:
@@ -43,10 +54,23 @@ def _fully_adjusted(setting: Setting) -> Fitted:
     if events < least * (len(EXPOSURES) + len(names)):
         several = f"{len(EXPOSURES) + len(names)} coefficients (gates.events_per_parameter)"
         return Fitted(None, f"fewer than {least:g} events for each of {several}")
-    wide = frame.select("person_id", "start_day", "stop_day", "event", *STRATA, *EXPOSURES)
-    wide = wide.join(known.select("person_id", *names), on="person_id", how="left", maintain_order="left")
+    columns = [*EXPOSURES, *names]
     try:
-        sets = risk_sets(wide, [*EXPOSURES, *names], STRATA)
+        if frame.height * len(columns) > MOST_VALUES:
+            return Fitted(_sampled(setting, known, columns))
+        wide = frame.select("person_id", "start_day", "stop_day", "event", *STRATA, *EXPOSURES)
+        wide = wide.join(known.select("person_id", *names), on="person_id", how="left", maintain_order="left")
+        return fit_sets(setting, risk_sets(wide, columns, STRATA))
     except ValueError as error:
         return Fitted(None, str(error))
-    return fit_sets(setting, sets)
+
+
+def _sampled(setting: Setting, known: pl.DataFrame, columns: Sequence[str]) -> CoxFit:
+    """The fit to each case and some controls of its risk set: all covariates of all intervals would not fit."""
+    model = setting.protocol.model
+    members = sample_risk_sets(
+        setting.known_time, STRATA, model.controls, seed=setting.protocol.study.seed, columns=EXPOSURES
+    )
+    own = [name for name in columns if name not in EXPOSURES]
+    wide = members.join(known.select("person_id", *own), on="person_id", how="left", maintain_order="left")
+    return conditional_logistic(wide, columns)

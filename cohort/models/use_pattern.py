@@ -93,7 +93,7 @@ def _grid(setting: Setting, frame: pl.DataFrame) -> Iterator[UsePattern]:
         for e, duration, intensity in product(EXPOSURES, durations, intensities)
     }
     names = {cell: ", ".join(cell) for cell in cells}
-    marked = frame.with_columns(cells[cell].cast(pl.Float64).alias(name) for cell, name in names.items())
+    marked = frame.with_columns(cells[cell].cast(pl.Int8).alias(name) for cell, name in names.items())
     taken = [name for name in names.values() if marked.get_column(name).sum()]
     fitted = _fit(setting, marked, taken)
     for cell, name in names.items():

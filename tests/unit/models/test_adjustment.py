@@ -1,5 +1,6 @@
 """The linear model without covariates and with all of them, beside the protocol's own."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -85,3 +86,15 @@ def test_an_adjustment_of_few_exposed_persons_is_suppressed(frame, covariate) ->
     released = suppress_estimates(estimates_frame([replace(row, persons_exposed=3) for row in made]), 5)
     assert set(released.get_column("status")) == {"suppressed"}
     assert released.get_column("hazard_ratio").null_count() == released.height
+
+
+def test_with_more_values_than_fit_the_risk_sets_are_sampled(frame, covariate, monkeypatch) -> None:
+    """With all of a risk set drawn, the sampled fit is that of the whole but for ties; with a few it is near it."""
+    whole = by(adjusted(frame, covariate, events_per_parameter=1), model=FULLY_ADJUSTED)
+    monkeypatch.setattr(sys.modules["cohort.models.adjustment"], "MOST_VALUES", 0)
+    for controls, near in ((400, 0.15), (15, 0.8)):
+        sampled = by(adjusted(frame, covariate, events_per_parameter=1, controls=controls), model=FULLY_ADJUSTED)
+        for one, other in zip(whole, sampled, strict=True):
+            assert one.log_hr != other.log_hr
+            assert other.log_hr == pytest.approx(one.log_hr, abs=near * one.se_log_hr)
+            assert other.se_log_hr == pytest.approx(one.se_log_hr, rel=0.15)
