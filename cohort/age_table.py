@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from cohort.analyses import PRIMARY
+from cohort.diagnoses import DIED
 from cohort.results import AGE_AT_ENTRY, CONTINUOUS_AGE, COX, OVERALL, AdditiveEffect, Diagnostic
 
 WAYS = {
@@ -66,7 +67,7 @@ def _by_age(estimates: pl.DataFrame) -> pl.DataFrame:
     is_read = (pl.col("model") == CONTINUOUS_AGE) & at_age.is_not_null()
     return estimates.filter(
         pl.col("analysis") == PRIMARY,
-        pl.col("outcome") == "dementia",
+        pl.col("outcome") != DIED,
         pl.col("term").str.starts_with("per "),
         is_banded | is_read,
     ).with_columns(

@@ -1,4 +1,4 @@
-"""New starts of each TSPO class by time before a diagnosis of dementia, beside the number that matched time expects.
+"""New starts of each TSPO class by time before a diagnosis of the outcome, beside the number that matched time expects.
 
 In: the table `channelling` with true counts. Out: observed and expected starts, and a test that the classes rise
 alike. Expected is by indirect standardisation (Breslow and Day 1987, Statistical Methods in Cancer Research II): the

@@ -1,4 +1,4 @@
-"""Whether the first signs of dementia are treated rather with one TSPO class: the released table and the check.
+"""Whether the first signs of the outcome are treated rather with one TSPO class: the released table and the check.
 
 In: starts by time before diagnosis. Out: the table `channelling`, and a row of `diagnostics`. Prescribing that prefers
 a drug for those with another prognosis is channelled (Petri and Urquhart 1991, doi 10.1002/sim.4780100409).
@@ -115,7 +115,7 @@ def channelling_check(made: Counted, protocol: Protocol) -> Diagnostic:
         return Diagnostic(NAME, PRIMARY, "info", "Too few new starts lie within the lag to compare the TSPO classes.")
     statistic, df = homogeneity(tested)
     p_value = float(chi2.sf(statistic, df))
-    verdict, meaning = _judged(p_value < protocol.gates.channelling_p)
+    verdict, meaning = _judged(p_value < protocol.gates.channelling_p, protocol.outcome.words)
     hidden = _hidden(made, protocol.disclosure.min_cell_count)
     if not all(hidden.tells_starts(WITHIN_LAG, e) and hidden.tells_expected(WITHIN_LAG, e) for e in _ALL):
         return Diagnostic(NAME, PRIMARY, verdict, meaning + TOO_FEW)
@@ -124,14 +124,12 @@ def channelling_check(made: Counted, protocol: Protocol) -> Diagnostic:
     return Diagnostic(NAME, PRIMARY, verdict, meaning, largest, statistic, df, p_value, differences[largest])
 
 
-def _judged(is_channelled: bool) -> tuple[str, str]:
+def _judged(is_channelled: bool, diagnosis: str) -> tuple[str, str]:
     """The verdict, and what it means."""
+    before = f"Within the lag before a diagnosis of {diagnosis} new starts"
     if is_channelled:
         return "warn", (
-            "Within the lag before a diagnosis of dementia new starts prefer a TSPO class by more than chance: a lag "
-            f"that is too short would take prescribing for the first signs for an effect of that class. {_DIFFERENCE}"
+            f"{before} prefer a TSPO class by more than chance: a lag that is too short would take prescribing for the "
+            f"first signs for an effect of that class. {_DIFFERENCE}"
         )
-    return "pass", (
-        "Within the lag before a diagnosis of dementia new starts rise alike in all TSPO classes, as far as can be "
-        f"told from chance. {_DIFFERENCE}"
-    )
+    return "pass", f"{before} rise alike in all TSPO classes, as far as can be told from chance. {_DIFFERENCE}"

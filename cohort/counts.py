@@ -64,21 +64,21 @@ DoseOfClass = KnownDose | tuple[float, float | None]
 """What is known of a class's dose: in full, or (dose computed, dose) alone."""
 
 
-def linear_counts(frame: pl.DataFrame, outcome: str) -> dict[str, Counts]:
+def linear_counts(frame: pl.DataFrame, cause: str = "event") -> dict[str, Counts]:
     """Counts of each exposure (dose above zero), and of the contrast (either of its two classes).
 
     Args:
         frame: columns person_id, days, tspo_* (dose), event, death; no unknown doses.
-        outcome: `dementia` or `death`.
+        cause: `event` or `death`, the column that counts.
     """
     either = pl.max_horizontal("tspo_binder", "tspo_non_binder") > 0
     exposed = {**{e: pl.col(e) > 0 for e in EXPOSURES}, CONTRAST: either}
-    return {name: _counts(frame, is_exposed, outcome) for name, is_exposed in exposed.items()}
+    return {name: _counts(frame, is_exposed, cause) for name, is_exposed in exposed.items()}
 
 
 def category_counts(frame: pl.DataFrame, exposure: str) -> dict[str, Counts]:
     """Counts of each dose category of one exposure; `persons_exposed` and `events_exposed` are those in it."""
-    total = _counts(frame, pl.lit(False), "dementia")
+    total = _counts(frame, pl.lit(False))
     cells = frame.group_by(f"category_{exposure}").agg(
         persons=pl.col("person_id").n_unique(), events=pl.col("event").sum(), days=pl.col("days").sum()
     )
@@ -90,7 +90,7 @@ def category_counts(frame: pl.DataFrame, exposure: str) -> dict[str, Counts]:
 
 def nobody(frame: pl.DataFrame) -> Counts:
     """Counts of a category that nobody is in."""
-    total = _counts(frame, pl.lit(False), "dementia")
+    total = _counts(frame, pl.lit(False))
     return Counts(total.persons, 0, total.events, 0, 0.0)
 
 
@@ -180,8 +180,8 @@ def _known_time_share(frame: pl.DataFrame, exposure: str, zero: str, threshold: 
     return share, not any(0 < n < threshold for n in persons)
 
 
-def _counts(frame: pl.DataFrame, is_exposed: pl.Expr, outcome: str) -> Counts:
-    event = pl.col("death" if outcome == "death" else "event")
+def _counts(frame: pl.DataFrame, is_exposed: pl.Expr, cause: str = "event") -> Counts:
+    event = pl.col(cause)
     row = frame.select(
         persons=pl.col("person_id").n_unique(),
         persons_exposed=pl.col("person_id").filter(is_exposed).n_unique(),

@@ -58,7 +58,7 @@ def _unchecked(why: str) -> Diagnostic:
 
 
 def sample_of_persons(frame: pl.DataFrame, persons: int, seed: int) -> pl.DataFrame:
-    """All intervals of some persons: half of them with dementia, half others, drawn by the seed."""
+    """All intervals of some persons: half of them with the outcome, half others, drawn by the seed."""
     people = frame.group_by("person_id").agg(pl.col("event").max()).sort("person_id")
     chosen = [
         group.sample(min(group.height, persons // 2), seed=seed)

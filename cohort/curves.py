@@ -1,7 +1,7 @@
 """Cumulative incidence by exposure, thinned to what may be released.
 
-In: prepared person-time. Out: one row per curve point: the probability of dementia, or of death without it, by age,
-for somebody alive and free of dementia at the start age whose lagged exposure stays in one group (hazards by current
+In: prepared person-time. Out: one row per curve point: the probability of the outcome, or of what competes with it, by
+age, for somebody alive and free of both at the start age whose lagged exposure stays in one group (hazards by current
 group, put together by Aalen and Johansen's estimator). Not the risk of a person who changes group.
 """
 
@@ -55,50 +55,50 @@ def _group() -> pl.Expr:
 def _group_curves(frame: pl.DataFrame, group: str, protocol: Protocol) -> pl.DataFrame:
     start = protocol.model.curve_start_age
     threshold = protocol.disclosure.min_cell_count
-    curve = aalen_johansen(frame, from_time=start * DAYS_PER_YEAR, id="person_id")
+    causes = protocol.outcome.causes
+    curve = aalen_johansen(frame, from_time=start * DAYS_PER_YEAR, causes=list(causes.values()), id="person_id")
     points = at_ages(curve, np.arange(start, _OLDEST + 1, dtype=float))
-    both = [(int(e), int(d)) for e, d in points.select("events", "deaths").iter_rows()]
+    counted = points.select(f"{cause}_events" for cause in causes.values())
+    every = [tuple(int(events) for events in row) for row in counted.iter_rows()]
     at_risk = points.get_column("at_risk").cast(pl.Int64).to_list()
-    shown = points.filter(pl.Series(releasable_steps(both, at_risk, threshold)))
+    shown = points.filter(pl.Series(releasable_steps(every, at_risk, threshold)))
     if shown.height < 2:
-        return pl.concat([_nothing(group, kind, start) for kind in ("dementia", "death")])
-    return pl.concat([_points(shown, group, kind, protocol) for kind in ("dementia", "death")])
+        return pl.concat([_nothing(group, outcome, start) for outcome in causes])
+    return pl.concat([_points(shown, group, outcome, cause, protocol) for outcome, cause in causes.items()])
 
 
 def at_ages(curve: CumulativeIncidence, ages_years: Floats) -> pl.DataFrame:
-    """Curves of dementia and death read at ages.
+    """The curves of each cause read at ages.
 
     Returns:
-        age_years, dementia and death with standard errors, at_risk (just after that age), and counts so far.
+        age_years, at_risk (just after that age), and for each cause x: x, x_se (its standard error) and x_events (so
+        far).
     """
     read = curve.at(ages_years * DAYS_PER_YEAR)
     return pl.DataFrame(
         {
             "age_years": ages_years,
-            "dementia": read.incidence[:, 0],
-            "dementia_se": read.standard_error[:, 0],
-            "death": read.incidence[:, 1],
-            "death_se": read.standard_error[:, 1],
             "at_risk": read.at_risk.astype(float),
-            "events": read.events[:, 0],
-            "deaths": read.events[:, 1],
+            **{cause: read.incidence[:, k] for k, cause in enumerate(curve.causes)},
+            **{f"{cause}_se": read.standard_error[:, k] for k, cause in enumerate(curve.causes)},
+            **{f"{cause}_events": read.events[:, k] for k, cause in enumerate(curve.causes)},
         }
     )
 
 
-def _nothing(group: str, kind: str, start: int) -> pl.DataFrame:
+def _nothing(group: str, outcome: str, start: int) -> pl.DataFrame:
     """The row of a curve that has no point to show, so that it is not missing in silence."""
-    row = ("cumulative incidence", group, kind, float(start), None, None, None, None, SUPPRESSED)
+    row = ("cumulative incidence", group, outcome, float(start), None, None, None, None, SUPPRESSED)
     return pl.DataFrame([row], schema=_SCHEMA, orient="row")
 
 
-def _points(points: pl.DataFrame, group: str, kind: str, protocol: Protocol) -> pl.DataFrame:
-    estimate, error = points.get_column(kind).to_numpy(), points.get_column(f"{kind}_se").to_numpy()
+def _points(points: pl.DataFrame, group: str, outcome: str, cause: str, protocol: Protocol) -> pl.DataFrame:
+    estimate, error = points.get_column(cause).to_numpy(), points.get_column(f"{cause}_se").to_numpy()
     lower, upper = interval(estimate, error, protocol.model.confidence_level)
     return points.select(
         pl.lit("cumulative incidence").alias("curve"),
         pl.lit(group).alias("exposure_group"),
-        pl.lit(kind).alias("outcome"),
+        pl.lit(outcome).alias("outcome"),
         "age_years",
         pl.Series("estimate", estimate),
         pl.Series("ci_lower", lower, dtype=pl.Float64).fill_nan(None),

@@ -11,6 +11,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.counts import KnownDose, known_dose_share
+from cohort.diagnoses import DIED
 from cohort.disclosure import SUPPRESSED, TOO_FEW, shown_share
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, dose_category_labels
 from cohort.protocol import Protocol
@@ -26,7 +27,7 @@ def told(diagnostics: Sequence[Diagnostic], estimates: pl.DataFrame) -> list[Dia
     The number of coefficients is known, so events per parameter are as good as the events of the linear model.
     """
     linear = estimates.filter(
-        (pl.col("outcome") == "dementia") & (pl.col("age_stratum") == OVERALL) & pl.col("term").str.starts_with("per ")
+        (pl.col("outcome") != DIED) & (pl.col("age_stratum") == OVERALL) & pl.col("term").str.starts_with("per ")
     )
     uncounted = set(linear.filter(pl.col("events").is_null()).get_column("analysis"))
     suppressed = set(linear.filter(pl.col("status") == SUPPRESSED).select("analysis", "exposure").iter_rows())
@@ -122,7 +123,7 @@ def _contrasts(estimates: pl.DataFrame) -> dict[str, float]:
     """Analysis -> log hazard ratio of the contrast at all ages, where it is shown."""
     rows = estimates.filter(
         (pl.col("exposure") == CONTRAST)
-        & (pl.col("outcome") == "dementia")
+        & (pl.col("outcome") != DIED)
         & (pl.col("age_stratum") == OVERALL)
         & (pl.col("status") == "ok")
     )

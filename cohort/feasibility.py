@@ -157,7 +157,8 @@ def _look_for_concepts(cdm: Cdm, protocol: Protocol, rows: dict[str, int]) -> No
         )
     used = {
         protocol.outcome.concept_set,
-        protocol.outcome.confirming_drugs,
+        *protocol.outcome.competing_sets,
+        *([protocol.outcome.confirming_drugs] if protocol.outcome.confirming_drugs else []),
         *protocol.population.prevalent_sets,
         *protocol.model.covariates,
     }

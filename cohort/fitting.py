@@ -23,7 +23,8 @@ from cohort.survival.risk_sets import RiskSets
 
 STRATA = ("sex", "entry_period")
 """Columns whose combinations have a baseline hazard each."""
-OUTCOMES = ("dementia", "death")
+CAUSES = ("event", "death")
+"""What has hazards of its own: the outcome and death, as the columns of person-time."""
 DOSE, DAYS_OF_USE = "dose", "days of use"
 """What stands in the table `accrued`: of each drug the one, of each class the other."""
 PATTERN_COLUMNS = (
@@ -49,7 +50,7 @@ class Setting:
     """What every model of an analysis needs.
 
     Attributes:
-        counts: of each outcome, as `study_counts` has them.
+        counts: of each of `CAUSES`, as `study_counts` has them.
         frame: what `prepare` returns, for the numbers of persons behind each estimate; without a model that reads
             intervals, `COUNTED_COLUMNS` of it.
         analysis: the protocol, and its name.
@@ -103,6 +104,11 @@ class Setting:
         return dose_category_labels(self.protocol.exposure)
 
     @property
+    def no_events(self) -> str:
+        """Why there is no estimate where nobody has the outcome."""
+        return f"no {self.protocol.outcome.words} events"
+
+    @property
     def per(self) -> str:
         """The term of a linear estimate, such as `per 365`."""
         return f"per {self.protocol.exposure.per:g}"
@@ -128,8 +134,8 @@ class Fitted:
 def columns_needed(protocol: Protocol) -> list[str]:
     """The columns of person_time that the models read."""
     doses = [f"dose_{e}" for e in EXPOSURES] + [f"category_{e}" for e in EXPOSURES]
-    fixed = ["person_id", "start_day", "stop_day", "event", "death", "age_stratum", "sex", "index_year"]
-    return [*fixed, *doses, *protocol.model.covariates]
+    fixed = ["person_id", "start_day", "stop_day", "age_stratum", "sex", "index_year"]
+    return [*fixed, *protocol.outcome.causes.values(), *doses, *protocol.model.covariates]
 
 
 def prepare(
@@ -160,7 +166,7 @@ def prepare(
 
 
 def study_counts(patterns: pl.DataFrame, changes: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
-    """The counts of each outcome, `dementia` and `death`, from the tables `risk_pattern` and `risk_change`.
+    """The counts of each of `CAUSES`, from the tables `risk_pattern` and `risk_change`.
 
     Args:
         patterns: `PATTERN_COLUMNS` of the one.
@@ -172,9 +178,9 @@ def study_counts(patterns: pl.DataFrame, changes: pl.DataFrame, protocol: Protoc
     has = {c: pl.col("covariates").str.split(", ").list.contains(c).cast(pl.Int8) for c in protocol.model.covariates}
     described = patterns.select(PATTERN_COLUMNS).with_columns(**has).drop("covariates")
     counts = {}
-    for outcome in OUTCOMES:
-        own = changes.select("pattern", f"{outcome}_day", "change", outcome).drop_nulls()
-        counts[outcome] = pattern_counts(described, own, STRATA, time=f"{outcome}_day", events=outcome)
+    for cause in CAUSES:
+        own = changes.select("pattern", f"{cause}_day", "change", cause).drop_nulls()
+        counts[cause] = pattern_counts(described, own, STRATA, time=f"{cause}_day", events=cause)
     return counts
 
 
@@ -182,14 +188,14 @@ def fit(
     setting: Setting,
     columns: Mapping[str, pl.Expr],
     keep: pl.Expr | None = None,
-    outcome: str = "dementia",
+    cause: str = "event",
     covariates: Sequence[str] | None = None,
 ) -> Fitted:
     """One Cox fit of these columns, as expressions over patterns, and covariates: those named, or the protocol's."""
     names = setting.protocol.model.covariates if covariates is None else covariates
-    sets = setting.counts[outcome].model({**columns, **{name: pl.col(name) for name in names}}, keep)
+    sets = setting.counts[cause].model({**columns, **{name: pl.col(name) for name in names}}, keep)
     if not sets.n_events:
-        return Fitted(None, "no deaths" if outcome == "death" else "no dementia events")
+        return Fitted(None, "no deaths" if cause == "death" else setting.no_events)
     return fit_sets(setting, sets)
 
 

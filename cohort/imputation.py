@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from cohort.analyses import MULTIPLE_IMPUTATION
+from cohort.diagnoses import DIED
 from cohort.results import (
     ESTIMATE_COUNTS,
     ESTIMATE_NUMBERS,
@@ -118,7 +119,7 @@ def pooled(result: ModelResult, level: float) -> ModelResult:
     for drawn in of_draws:
         row, fit = _over_draws(drawn, draws, level)
         rows.append(row)
-        if fit and (row.outcome, row.age_stratum) == ("dementia", OVERALL):
+        if fit and row.outcome != DIED and row.age_stratum == OVERALL:
             diagnostics.append(_information(row, fit))
     return replace(result, estimates=rows, diagnostics=diagnostics)
 

@@ -4,7 +4,7 @@ In: a protocol and the facts of `config/`. Out: parameters by name, and one fram
 is decided here; a list that names something unknown is an error with the nearest valid name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from random import Random
 
@@ -12,11 +12,18 @@ import polars as pl
 
 from cohort.affinity import study_drugs
 from cohort.covariates import covariate_fault, covariate_names
+from cohort.diagnoses import load_diagnoses
 from cohort.errors import UsageError
 from cohort.paths import config_folder
 from cohort.protocol import Protocol
 from cohort.protocol_sections import Exposure
-from cohort.reference import concept_set_items, load_affinities, load_drugs, load_findings
+from cohort.reference import (
+    concept_set_items,
+    concept_set_names,
+    load_affinities,
+    load_drugs,
+    load_findings,
+)
 
 EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown")
 """The exposures of every model, in the order of every table; the part behind `tspo_` is the TSPO class."""
@@ -50,7 +57,8 @@ def study_parameters(protocol: Protocol) -> dict[str, object]:
         "washout_days": population.washout_days,
         "study_start": population.study_start,
         "study_end": population.study_end,
-        "outcome_set": outcome.concept_set,
+        "diagnosis": outcome.diagnosis,
+        "free_of": free_of(protocol),
         "outcome_tier": outcome.tier,
         "confirming_drugs": outcome.confirming_drugs,
         "confirmation_days": outcome.confirmation_days,
@@ -88,6 +96,7 @@ def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
         "study_drug": drugs.select("drug", "concept_id"),
         "drug_scale": drugs.select("drug", "tspo_class", "mg_per_dme", "mg_per_ddd", "mg_per_tspo"),
         "concept_set_item": _concept_sets(protocol),
+        "diagnosis_set": _diagnosis_sets(protocol),
         "prevalent_set": pl.DataFrame({"concept_set": list(protocol.population.prevalent_sets)}),
         "covariate_set": _covariate_sets(protocol),
         "model_covariate": pl.DataFrame({"concept_set": pl.Series(protocol.model.covariates, dtype=pl.String)}),
@@ -101,6 +110,15 @@ def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
         ),
         "inpatient_visit": pl.read_csv(config_folder() / "inpatient_visits.csv").select("visit_concept_id"),
     }
+
+
+def free_of(protocol: Protocol) -> str:
+    """The criterion at entry in words: the diagnosis's own, or by the names of other concept sets."""
+    own, sets = load_diagnoses()[protocol.outcome.diagnosis], protocol.population.prevalent_sets
+    if sets == own.prevalent_sets:
+        return own.free_of
+    names = [name.replace("_", " ") for name in dict.fromkeys(sets)]
+    return f"No record of {', '.join([own.words, *names])} on or before entry"
 
 
 def draw_coefficients(seed: int, draw: int) -> dict[str, object]:
@@ -175,23 +193,40 @@ def times_before_diagnosis() -> pl.DataFrame:
 
 
 def _concept_sets(protocol: Protocol) -> pl.DataFrame:
-    outcome = protocol.outcome
     for covariate in protocol.model.covariates:
         if fault := covariate_fault(covariate):
             raise UsageError(f"model.covariates: {fault}")
     names = dict.fromkeys([*_other_sets(protocol), *covariate_names()])
-    items = concept_set_items(names).with_columns(without_hierarchy_only=pl.lit(False))
-    # Where a CDM has no hierarchy, the outcome's descendants are written out, under the outcome's own name.
-    explicit = concept_set_items([outcome.explicit_concept_set]).with_columns(
-        concept_set=pl.lit(outcome.concept_set), without_hierarchy_only=pl.lit(True)
-    )
-    return pl.concat([items, explicit])
+    items = [concept_set_items(names).with_columns(without_hierarchy_only=pl.lit(False))]
+    # Where a CDM has no hierarchy, the descendants of a set are written out in another, and go under its own name.
+    for name, written_out in _written_out(names, protocol).items():
+        items.append(
+            concept_set_items([written_out]).with_columns(concept_set=pl.lit(name), without_hierarchy_only=pl.lit(True))
+        )
+    return pl.concat(items)
+
+
+def _written_out(names: Iterable[str], protocol: Protocol) -> dict[str, str]:
+    """Concept set -> the one that writes out its descendants: `x_explicit` for `x`, and what the protocol names."""
+    known, outcome = concept_set_names(), protocol.outcome
+    found = {name: f"{name}_explicit" for name in names if f"{name}_explicit" in known and name != outcome.concept_set}
+    own = {outcome.concept_set: outcome.explicit_concept_set} if outcome.explicit_concept_set else {}
+    return own | found
+
+
+def _diagnosis_sets(protocol: Protocol) -> pl.DataFrame:
+    """concept_set and role (both str): the codes of the outcome, and of what competes with it."""
+    outcome = protocol.outcome
+    rows = [(outcome.concept_set, "outcome"), *((name, "competing") for name in dict.fromkeys(outcome.competing_sets))]
+    return pl.DataFrame(rows, schema=["concept_set", "role"], orient="row")
 
 
 def _other_sets(protocol: Protocol) -> list[str]:
     """The concept sets that are asked for something else than what is known at entry."""
     outcome = protocol.outcome
-    return [outcome.concept_set, outcome.confirming_drugs, *protocol.population.prevalent_sets, *_D3_SETS]
+    drugs = [outcome.confirming_drugs] if outcome.confirming_drugs else []
+    asked = [outcome.concept_set, *outcome.competing_sets, *protocol.population.prevalent_sets]
+    return [*asked, *drugs, *_D3_SETS]
 
 
 def _covariate_sets(protocol: Protocol) -> pl.DataFrame:

@@ -1,7 +1,8 @@
 """The study protocol: its sections as one frozen value, read from a TOML file, with `key=value` changes.
 
 A key that does not exist is an error that names the nearest one that does. The defaults are the primary protocol;
-`config/study.toml` writes them out. An `[[analysis]]` is the protocol with a few fields changed, under a name.
+`config/study.toml` writes them out. What follows from the diagnosis (`cohort.diagnoses`) is filled in where it is not
+set, and goes with a change of it. An `[[analysis]]` is the protocol with a few fields changed, under a name.
 """
 
 import hashlib
@@ -13,6 +14,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from cohort.covariates import covariate_fault
+from cohort.diagnoses import PRIMARY_DIAGNOSIS, load_diagnoses
 from cohort.errors import UsageError, nearest
 from cohort.paths import config_folder
 from cohort.protocol_sections import (
@@ -38,7 +41,7 @@ class Protocol(Section):
 
     study: Study = Field(default_factory=Study, description="Name and seed.")
     population: Population = Field(default_factory=Population, description="Who enters, and when.")
-    outcome: Outcome = Field(default_factory=Outcome, description="What counts as dementia.")
+    outcome: Outcome = Field(default_factory=Outcome, description="What is studied, and what counts as it.")
     ledger: Ledger = Field(default_factory=Ledger, description="How a fill becomes a dose per day.")
     supply: Supply = Field(default_factory=Supply, description="When the tablets of a fill are taken.")
     exposure: Exposure = Field(default_factory=Exposure, description="How doses over time become the exposure.")
@@ -51,6 +54,34 @@ class Protocol(Section):
         (AnalysisSpec.model_validate({"name": "ddd", "metric": "ddd", "models": HEADLINE}),),
         description="More analyses (`[[analysis]]`): each is the protocol with the fields beside its name changed.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_not_set_follows_from_the_diagnosis(cls, data: Any) -> Any:
+        """[outcome] fills in its own fields; these stand in other sections."""
+        if not isinstance(data, Mapping):
+            return data
+        outcome = data.get("outcome", {})
+        named = outcome.get("diagnosis", PRIMARY_DIAGNOSIS) if isinstance(outcome, Mapping) else None
+        own = load_diagnoses().get(outcome.diagnosis if isinstance(outcome, Outcome) else str(named))
+        filled = dict(data)
+        for (section, name), value in own.protocol_fields().items() if own else ():
+            given = filled.get(section, {})
+            if section != "outcome" and isinstance(given, Mapping):
+                filled[section] = {name: value, **given}
+        return filled
+
+    @model_validator(mode="after")
+    def _adjusts_for_nothing_that_keeps_out(self) -> Self:
+        """What may never be adjusted for, whatever the outcome, has a reason of its own: see `cohort.covariates`."""
+        outcome = self.outcome
+        out = {outcome.concept_set, *outcome.competing_sets, *self.population.prevalent_sets}
+        if same := [name for name in self.model.covariates if name in out and not covariate_fault(name)]:
+            raise ValueError(
+                f"model.covariates has {', '.join(same)}, but whoever has it on or before entry is kept out of a study "
+                f"of {outcome.words}: take it out of covariates"
+            )
+        return self
 
     @model_validator(mode="after")
     def _bands_cover_the_entrants(self) -> Self:
@@ -143,15 +174,31 @@ def _parse_change(change: str) -> tuple[str, object]:
 
 
 def _with_changes(data: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
-    known = [(section, name) for section, name, _ in leaf_fields()]
-    for key, value in changes.items():
-        matches = [(s, n) for s, n in known if key in (n, f"{s}.{n}")]
-        if len(matches) != 1:
-            names = [f"{s}.{n}" for s, n in known] if "." in key else [n for _, n in known]
-            raise UsageError(f"The protocol has no field '{key}'{nearest(key, names)}")
-        section, name = matches[0]
+    placed = {_place(key): value for key, value in changes.items()}
+    if ("outcome", "diagnosis") in placed:
+        placed = _following(data, str(placed["outcome", "diagnosis"])) | placed
+    for (section, name), value in placed.items():
         data[section][name] = value
     return data
+
+
+def _place(key: str) -> tuple[str, str]:
+    """The section and the name of a leaf field."""
+    known = [(section, name) for section, name, _ in leaf_fields()]
+    matches = [(s, n) for s, n in known if key in (n, f"{s}.{n}")]
+    if len(matches) != 1:
+        names = [f"{s}.{n}" for s, n in known] if "." in key else [n for _, n in known]
+        raise UsageError(f"The protocol has no field '{key}'{nearest(key, names)}")
+    return matches[0]
+
+
+def _following(data: Mapping[str, Any], diagnosis: str) -> dict[tuple[str, str], Any]:
+    """The fields that hold what the former diagnosis gave them, as the new one has them; others were set, and stay."""
+    former, new = (load_diagnoses().get(name) for name in (data["outcome"]["diagnosis"], diagnosis))
+    if former is None or new is None:
+        return {}
+    own = new.protocol_fields()
+    return {place: own[place] for place, value in former.protocol_fields().items() if data[place[0]][place[1]] == value}
 
 
 def _validated(data: Mapping[str, Any], where: str) -> Protocol:

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, Self, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cohort.affinity import CutPoints
+from cohort.diagnoses import COMPETING, DIED, PRIMARY_DIAGNOSIS, Name, Tier, load_diagnoses
+from cohort.errors import nearest
 
 Days = Annotated[int, Field(ge=0, le=36_525)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Section(BaseModel):
@@ -25,7 +26,10 @@ class Section(BaseModel):
 class Study(Section):
     """What the study is called."""
 
-    name: str = Field("Benzodiazepine dose by TSPO affinity and dementia", description="Title of the report.")
+    name: str = Field(
+        "Benzodiazepine dose by TSPO affinity and dementia",
+        description="Title of the report (omit: it names the diagnosis).",
+    )
     seed: int = Field(20220301, ge=0, description="Seed of every random draw of a run (samples, bootstraps).")
 
 
@@ -42,7 +46,8 @@ class Population(Section):
     )
     prevalent_sets: tuple[Name, ...] = Field(
         ("dementia", "dementia_broad", "dementia_history", "antidementia_drugs"),
-        description="A record of one of these concept sets on or before entry keeps a person out.",
+        description="A record of one of these concept sets on or before entry keeps a person out "
+        "(omit: the diagnosis's own).",
     )
     study_start: dt.date | None = Field(None, description="Nobody enters before this day (omit: no limit).")
     study_end: dt.date | None = Field(None, description="Follow-up ends on this day at the latest (omit: no limit).")
@@ -54,23 +59,86 @@ class Population(Section):
         return self
 
 
-class Outcome(Section):
-    """What counts as dementia, and on which day."""
+def _name_the_diagnoses(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(load_diagnoses())
 
-    concept_set: Name = Field("dementia", description="Concept set of the outcome.")
-    explicit_concept_set: Name = Field(
-        "dementia_explicit", description="Used besides it where the CDM has no concept_ancestor."
+
+class Outcome(Section):
+    """Which diagnosis is the outcome, what counts as it, and on which day.
+
+    What is not set follows from the diagnosis: see `cohort.diagnoses`.
+    """
+
+    diagnosis: str = Field(
+        PRIMARY_DIAGNOSIS,
+        description="What is studied. The fields below, `prevalent_sets` and the title follow from it unless they are "
+        "set: see diagnoses.toml.",
+        json_schema_extra=_name_the_diagnoses,
     )
-    confirming_drugs: Name = Field("antidementia_drugs", description="A record of these drugs confirms a code.")
-    tier: Literal["D1", "D2", "D3"] = Field(
+    concept_set: Name = Field("dementia", description="Concept set of the outcome (omit: the diagnosis's own).")
+    explicit_concept_set: Name | None = Field(
+        "dementia_explicit",
+        description="Used besides it where the CDM has no concept_ancestor (omit: the diagnosis's own).",
+    )
+    confirming_drugs: Name | None = Field(
+        "antidementia_drugs",
+        description="A record of these drugs confirms a code (omit: the diagnosis's own; none: only a code does).",
+    )
+    tier: Tier = Field(
         "D2",
-        description="D1: first code. D2: confirmed by a second code on a later day or an anti-dementia drug, dated on "
-        "the day of confirmation. D3: D2 without codes during delirium, and without a secondary cause.",
+        description="D1: first code. D2: confirmed by a second code on a later day or a confirming drug, dated on "
+        "the day of confirmation. D3: D2 without codes during delirium, and without a secondary cause of dementia "
+        "(omit: the diagnosis's own).",
     )
     confirmation_days: Days = Field(730, description="The two records of D2 lie at most this many days apart.")
     delirium_days: Days = Field(
         30, description="D3 leaves out a code with a delirium record in this many days up to and including it."
     )
+    competing_sets: tuple[Name, ...] = Field(
+        (),
+        description="Follow-up ends when one of these is diagnosed by the same tier, as a competing event "
+        "(omit: the diagnosis's own; []: such persons stay at risk).",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_not_set_follows_from_the_diagnosis(cls, data: Any) -> Any:
+        own = load_diagnoses().get(data.get("diagnosis", PRIMARY_DIAGNOSIS)) if isinstance(data, Mapping) else None
+        return own.outcome_fields() | dict(data) if own else data
+
+    @field_validator("diagnosis")
+    @classmethod
+    def _is_known(cls, diagnosis: str) -> str:
+        if diagnosis not in load_diagnoses():
+            raise ValueError(f"there is no diagnosis '{diagnosis}'{nearest(diagnosis, load_diagnoses())}")
+        return diagnosis
+
+    @model_validator(mode="after")
+    def _fits_the_diagnosis(self) -> Self:
+        """What is set does not belong to another diagnosis: results would go by a wrong name."""
+        for name, other in load_diagnoses().items():
+            if name != self.diagnosis and self.concept_set in (other.concept_set, other.explicit_concept_set):
+                raise ValueError(
+                    f"concept_set {self.concept_set} is that of another diagnosis: set diagnosis to {name}, or leave "
+                    f"concept_set out and it follows from {self.diagnosis}"
+                )
+        tiers = load_diagnoses()[self.diagnosis].tiers
+        if self.tier not in tiers:
+            raise ValueError(f"tier {self.tier} is about dementias; for {self.diagnosis} there are {', '.join(tiers)}")
+        if self.concept_set in self.competing_sets:
+            raise ValueError(f"{self.concept_set} is the outcome; take it out of competing_sets")
+        return self
+
+    @property
+    def words(self) -> str:
+        """What the outcome is called in a sentence."""
+        return load_diagnoses()[self.diagnosis].words
+
+    @property
+    def causes(self) -> dict[str, str]:
+        """What ends follow-up as an event: its name in the results, and its column of `person_time`."""
+        competing = {COMPETING: "competing_diagnosis"} if self.competing_sets else {}
+        return {self.diagnosis: "event", **competing, DIED: "death"}
 
 
 class Ledger(Section):
@@ -253,7 +321,7 @@ class Model(Section):
         None, description="Only records of this many days before entry count as covariates (omit: all, however old)."
     )
     curve_start_age: int = Field(
-        65, ge=0, le=110, description="Cumulative incidence is for a person alive and without dementia at this age."
+        65, ge=0, le=110, description="Cumulative incidence is for a person alive and without the outcome at this age."
     )
     spline_percentiles: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = Field(
         (5, 35, 65, 95),
@@ -266,7 +334,7 @@ class Model(Section):
     )
     spline_reference: float = Field(0, ge=0, description="The dose whose hazard ratio is one in dose-response curves.")
     risk_ages: tuple[Annotated[int, Field(ge=0, le=110)], ...] = Field(
-        (65, 75, 85), description="Ages from which absolute risks are counted, alive and without dementia."
+        (65, 75, 85), description="Ages from which absolute risks are counted, alive and without the outcome."
     )
     risk_years: tuple[Annotated[int, Field(ge=1, le=40)], ...] = Field(
         (5, 10), min_length=1, description="Years over which absolute risks are counted."
@@ -312,7 +380,7 @@ class Gates(Section):
         ge=0,
         le=1,
         description="A test that new starts rise alike in all TSPO classes within the lag before a diagnosis; with a "
-        "smaller p it warns: the first signs of dementia are treated rather with one class.",
+        "smaller p it warns: the first signs of the outcome are treated rather with one class.",
     )
     channelling_starts: float = Field(
         5, ge=0, description="A class of which fewer starts than this are to be expected there is left out of the test."

@@ -152,7 +152,7 @@ class DosePoint:
 
 @dataclass(frozen=True)
 class AdditiveEffect:
-    """What a unit of dose adds to the rate of dementia in a band of attained age.
+    """What a unit of dose adds to the rate of the outcome in a band of attained age.
 
     Attributes:
         unexposed_rate: events per 1,000 person-years without a dose of the class.

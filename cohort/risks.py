@@ -1,11 +1,11 @@
-"""Absolute risks of dementia, and of death without it, by dose category and age, and what they differ by.
+"""Absolute risks of the outcome, and of what competes with it, by dose category and age, and what they differ by.
 
 In: prepared person-time on the age scale. Out: one row per class, dose category, age, years and outcome. The risk is of
-somebody alive and without dementia at that age whose lagged dose stays in one category (hazards by current category,
+somebody alive and without the outcome at that age whose lagged dose stays in one category (hazards by current category,
 put together by Aalen and Johansen's estimator). Not the risk of a person who changes category, and not adjusted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,6 @@ from cohort.protocol import Protocol
 from cohort.survival.incidence import CumulativeIncidence, aalen_johansen, interval
 from cohort.survival.risk import risk_difference, time_lost_difference
 
-OUTCOMES = ("dementia", "death")
 RISK_SCHEMA: dict[str, type[pl.DataType]] = {
     "exposure": pl.String,
     "category": pl.String,
@@ -81,15 +80,17 @@ def _of_class(window: pl.DataFrame, exposure: str, age: int, protocol: Protocol)
         for years in protocol.model.risk_years:
             named = {"exposure": exposure, "category": label, "reference": labels[0], "from_age": age, "years": years}
             found = _numbers(curves[label], curves[labels[0]], age, years, protocol)
-            rows += [{**named, "outcome": outcome, **found[cause]} for cause, outcome in enumerate(OUTCOMES)]
+            rows += [{**named, "outcome": outcome, **found[k]} for k, outcome in enumerate(protocol.outcome.causes)]
     return rows
 
 
 def _curve(frame: pl.DataFrame, age: int, protocol: Protocol) -> _Curve:
     horizons = protocol.model.risk_years
-    curve = aalen_johansen(frame, from_time=age * DAYS_PER_YEAR, id="person_id")
+    curve = aalen_johansen(
+        frame, from_time=age * DAYS_PER_YEAR, causes=list(protocol.outcome.causes.values()), id="person_id"
+    )
     read = curve.at(np.array([(age + years) * DAYS_PER_YEAR for years in horizons]))
-    events: Sequence[tuple[int, ...]] = [(int(e), int(d)) for e, d in read.events]
+    events = [tuple(int(count) for count in row) for row in read.events]
     shown = releasable_steps(events, read.at_risk.tolist(), protocol.disclosure.min_cell_count)
     # A curve that ends before the horizon because nobody is left says nothing of it.
     return _Curve(
@@ -103,13 +104,15 @@ def _numbers(own: _Curve, reference: _Curve, age: int, years: int, protocol: Pro
     """The numbers of each outcome, or why there are none."""
     if not own.is_shown[years]:
         why = SUPPRESSED if own.at_risk[years] else "not estimable: nobody is followed for so long"
-        return [{"status": why}] * len(OUTCOMES)
+        return [{"status": why}] * len(own.curve.causes)
     level, until = protocol.model.confidence_level, (age + years) * DAYS_PER_YEAR
     read = own.curve.at(np.array([until]))
     lower, upper = interval(read.incidence[0], read.standard_error[0], level)
     lost = own.curve.mean_time_lost(until)
     is_compared = own is not reference and reference.is_shown[years]
-    differences = _differences(own.curve, reference.curve, until, level) if is_compared else [{}] * len(OUTCOMES)
+    differences = (
+        _differences(own.curve, reference.curve, until, level) if is_compared else [{}] * len(own.curve.causes)
+    )
     return [
         {
             "risk": float(risk),
@@ -128,7 +131,7 @@ def _differences(
     own: CumulativeIncidence, reference: CumulativeIncidence, until: float, level: float
 ) -> list[dict[str, float | None]]:
     of_time = time_lost_difference(own, reference, until, level)
-    of_risk = [risk_difference(own, reference, np.array([until]), cause, level) for cause in range(len(OUTCOMES))]
+    of_risk = [risk_difference(own, reference, np.array([until]), k, level) for k in range(len(own.causes))]
     return [
         {
             "difference": float(risk.estimate[0]),

@@ -5,7 +5,7 @@ with step as (
         unnest(range(1, 7)) as reason_id,
         eligibility.has_birth_date,
         eligibility.has_entry,
-        eligibility.has_no_prior_dementia,
+        eligibility.has_no_prior_outcome,
         eligibility.is_new_user,
         eligibility.has_time_at_risk
     from eligibility
@@ -18,7 +18,7 @@ kept as (
             where
             (step.reason_id < 2 or step.has_birth_date)
             and (step.reason_id < 3 or step.has_entry)
-            and (step.reason_id < 4 or step.has_no_prior_dementia)
+            and (step.reason_id < 4 or step.has_no_prior_outcome)
             and (step.reason_id < 5 or step.is_new_user)
             and (step.reason_id < 6 or step.has_time_at_risk)
         ) as number_subjects
@@ -32,7 +32,7 @@ select
         when 1 then 'Initial qualifying events'
         when 2 then 'Year of birth is recorded'
         when 3 then 'An observation period allows entry'
-        when 4 then 'No dementia, anti-dementia drug or history of dementia on or before entry'
+        when 4 then $free_of
         when 5 then 'No study drug in the washout before entry'
         else 'Alive at entry, with time at risk'
     end as reason,

@@ -7,7 +7,7 @@ with followed as (
         -- From the day after entry up to before the last: what is filled on the day of diagnosis may follow it.
         cohort.entry_day + 1 as first_day,
         cohort.exit_day as end_day,
-        cohort.exit_reason = 'dementia' as is_diagnosed,
+        cohort.exit_reason = $diagnosis as is_diagnosed,
         cohort.index_year // $period_years * $period_years as first_period,
         cast(extract(year from cohort.exit_date) as integer) as last_year
     from cohort

@@ -6,15 +6,17 @@ with exit as (
         least(
             eligibility.period_end_date,
             coalesce(eligibility.outcome_date, eligibility.period_end_date),
+            coalesce(eligibility.competing_date, eligibility.period_end_date),
             coalesce(eligibility.death_date, eligibility.period_end_date)
         ) as exit_date,
         eligibility.outcome_date,
+        eligibility.competing_date,
         eligibility.death_date
     from eligibility
     where
         eligibility.has_birth_date
         and eligibility.has_entry
-        and eligibility.has_no_prior_dementia
+        and eligibility.has_no_prior_outcome
         and eligibility.is_new_user
         and eligibility.has_time_at_risk
 )
@@ -29,7 +31,8 @@ select
     date_diff('day', birth.birth_date, exit.exit_date) as exit_day,
     cast(extract(year from exit.entry_date) as integer) as index_year,
     case
-        when exit.outcome_date = exit.exit_date then 'dementia'
+        when exit.outcome_date = exit.exit_date then $diagnosis
+        when exit.competing_date = exit.exit_date then 'competing diagnosis'
         when exit.death_date = exit.exit_date then 'death'
         else 'end of observation'
     end as exit_reason

@@ -13,9 +13,15 @@ select
 from cohort
 union all
 select
-    'dementia events: cohort = person_time' as balance,
-    cast(count(*) filter (where cohort.exit_reason = 'dementia') as double) as before_step,
+    'events of the outcome: cohort = person_time' as balance,
+    cast(count(*) filter (where cohort.exit_reason = $diagnosis) as double) as before_step,
     cast((select coalesce(sum(person_time.event), 0) from person_time) as double) as after_step
+from cohort
+union all
+select
+    'competing diagnoses: cohort = person_time' as balance,
+    cast(count(*) filter (where cohort.exit_reason = 'competing diagnosis') as double) as before_step,
+    cast((select coalesce(sum(person_time.competing_diagnosis), 0) from person_time) as double) as after_step
 from cohort
 union all
 select

@@ -13,7 +13,7 @@ boundary as (
 ),
 
 happening as (
-    select boundary.sex, boundary.entry_period, boundary.day, max(boundary.event) as dementia, max(boundary.death) as death
+    select boundary.sex, boundary.entry_period, boundary.day, max(boundary.event) as event, max(boundary.death) as death
     from boundary
     group by boundary.sex, boundary.entry_period, boundary.day
 )
@@ -22,7 +22,7 @@ select
     happening.sex,
     happening.entry_period,
     happening.day,
-    max(case when happening.dementia = 1 then happening.day end) over so_far as dementia_day,
+    max(case when happening.event = 1 then happening.day end) over so_far as event_day,
     max(case when happening.death = 1 then happening.day end) over so_far as death_day
 from happening
 window so_far as (partition by happening.sex, happening.entry_period order by happening.day)

@@ -315,7 +315,7 @@ select
     interval.person_id,
     cast(interval.start_day as integer) as start_day,
     cast(interval.stop_day as integer) as stop_day,
-    cast(interval.stop_day = interval.exit_day and interval.exit_reason = 'dementia' as tinyint) as event,
+    cast(interval.stop_day = interval.exit_day and interval.exit_reason = $diagnosis as tinyint) as event,
     cast(interval.stop_day = interval.exit_day and interval.exit_reason = 'death' as tinyint) as death,
     age_band.age_stratum,
     interval.sex,
@@ -368,7 +368,9 @@ select
     covariate.beta_blockers,
     covariate.calcium_channel_blockers,
     covariate.diuretics,
-    covariate.other_antihypertensives
+    covariate.other_antihypertensives,
+    cast(interval.stop_day = interval.exit_day and interval.exit_reason = 'competing diagnosis' as tinyint)
+        as competing_diagnosis
 from interval
 inner join covariate on covariate.person_id = interval.person_id
 inner join age_band on age_band.lower_age = interval.lower_age

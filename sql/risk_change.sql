@@ -30,13 +30,13 @@ boundary as (
     from one
 )
 
--- The last day with dementia and the last with death that are not later: a day between two of either changes nothing.
+-- The last day with the outcome and the last with death that are not later: a day between two of either changes nothing.
 select
     boundary.pattern,
-    event_time.dementia_day,
+    event_time.event_day,
     event_time.death_day,
     cast(sum(boundary.change) as integer) as change,
-    cast(sum(boundary.event) as integer) as dementia,
+    cast(sum(boundary.event) as integer) as event,
     cast(sum(boundary.death) as integer) as death
 from boundary
 inner join event_time
@@ -44,6 +44,6 @@ inner join event_time
         event_time.sex = boundary.sex
         and event_time.entry_period = boundary.entry_period
         and event_time.day = boundary.day
-where event_time.dementia_day is not null or event_time.death_day is not null
-group by boundary.pattern, event_time.dementia_day, event_time.death_day
+where event_time.event_day is not null or event_time.death_day is not null
+group by boundary.pattern, event_time.event_day, event_time.death_day
 having sum(boundary.change) <> 0 or sum(boundary.event) <> 0 or sum(boundary.death) <> 0

@@ -86,7 +86,7 @@ def ours_after_aggregation() -> Fit:
 
     def fit(tables: Any) -> Found:
         patterns, changes = tables
-        counts = study_counts(patterns, changes, protocol)["dementia"]
+        counts = study_counts(patterns, changes, protocol)["event"]
         found = fit_cox(counts.model(model))
 
         def afterwards() -> dict[str, float]:

@@ -6,7 +6,7 @@ import duckdb
 import polars as pl
 
 from cohort.engine import create_inputs, load_steps
-from cohort.fitting import OUTCOMES, PATTERN_COLUMNS, study_counts
+from cohort.fitting import CAUSES, PATTERN_COLUMNS, study_counts
 from cohort.protocol import Protocol
 from cohort.survival.pattern_counts import PatternCounts
 
@@ -32,21 +32,21 @@ def risk_tables(prepared: pl.DataFrame, protocol: Protocol) -> tuple[pl.DataFram
 
 
 def counts_of(prepared: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
-    """The counts of each outcome, as the models take them."""
+    """The counts of each cause, as the models take them."""
     return study_counts(*risk_tables(prepared, protocol), protocol)
 
 
 def changes_of(patterns: pl.DataFrame, changes: pl.DataFrame) -> list[dict[str, Any]]:
-    """Both tables as one, a row per outcome, pattern and event day with a change or an event: as the oracle has it."""
+    """Both tables as one, a row per cause, pattern and event day with a change or an event: as the oracle has it."""
     rows: list[dict[str, Any]] = []
-    for outcome in OUTCOMES:
-        day = pl.col(f"{outcome}_day")
+    for cause in CAUSES:
+        day = pl.col(f"{cause}_day")
         summed = (
             changes.filter(day.is_not_null())
             .group_by("pattern", day.alias("event_day"))
-            .agg(pl.col("change").sum(), pl.col(outcome).sum().alias("events"))
+            .agg(pl.col("change").sum(), pl.col(cause).sum().alias("events"))
             .filter((pl.col("change") != 0) | (pl.col("events") != 0))
         )
         described = summed.join(patterns, on="pattern", validate="m:1").drop("pattern")
-        rows += described.with_columns(outcome=pl.lit(outcome)).to_dicts()
+        rows += described.with_columns(cause=pl.lit(cause)).to_dicts()
     return rows

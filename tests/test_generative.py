@@ -44,12 +44,12 @@ CHANNELLING = (
     *("persons", "starts", "starters", "days_at_risk"),
 )
 BASELINE = ("first_class", "characteristic", "level", "persons", "days", "squared_days")
-RISK_CHANGE = ("outcome", "sex", "entry_period", *PATTERN, "event_day", "change", "events")
+RISK_CHANGE = ("cause", "sex", "entry_period", *PATTERN, "event_day", "change", "events")
 PATTERN_TYPES = {c: pl.Float64 if c.startswith("dose_") else pl.String for c in PATTERN_COLUMNS} | {
     "pattern": pl.Int64,
     "entry_period": pl.Int64,
 }
-CHANGE_TYPES = dict.fromkeys(("pattern", "dementia_day", "death_day", "change", "dementia", "death"), pl.Int64)
+CHANGE_TYPES = dict.fromkeys(("pattern", "event_day", "death_day", "change", "event", "death"), pl.Int64)
 GIVEN = ("form_words", "routes", "inpatient_visits")
 """What the oracle is told in its settings, and the SQL in tables."""
 COVARIATES = ("anxiety_disorder", "depression", "tca")
@@ -120,6 +120,16 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
     ]
     changes = oracle.risk_changes(followed_rows, ("sex", "entry_period"), PATTERN)
     assert _sorted(_changes(tables), RISK_CHANGE) == _sorted(changes, RISK_CHANGE)
+
+
+@generative
+@given(worlds.cdm_tables(), worlds.outcome_settings())
+def test_other_outcomes_end_follow_up_as_the_oracle_says(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
+    """Entry, exit and why: the outcome, a diagnosis that competes with it, death, or none of them."""
+    tables = run_tables(cdm, protocol_of(chosen), ["person_time"], study_tables())
+    expected = oracle.person_time(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen)
+    ends = ("person_id", "start_day", "stop_day", "event", "competing_diagnosis", "death")
+    assert _rows(tables["person_time"], ends) == _rows(expected, ends)
 
 
 def _changes(tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

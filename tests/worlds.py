@@ -120,6 +120,7 @@ STUDY_DRUGS = [
     _study_drug("camazepam", None, ("unknown", "unknown"), None, None),  # no equivalence, found by its name
 ]
 
+VASCULAR = 443605
 DEMENTIA, ALZHEIMER, DRUG_INDUCED, SEDATIVE_INDUCED, SENILITY = 4182210, 378419, 376095, 4245766, 435088
 HISTORY_OF_DEMENTIA, MILD_IMPAIRMENT = 4059191, 439795
 DONEPEZIL, DONEPEZIL_TABLET, MEMANTINE = 715997, 2_000_000_801, 701322
@@ -129,6 +130,9 @@ CONCEPT_SETS = {
     "dementia": [(DEMENTIA, True, False), (DRUG_INDUCED, True, True)],
     "dementia_broad": [(DEMENTIA, True, False), (SENILITY, False, False)],
     "tca": [(AMITRIPTYLINE, True, False)],
+    "alzheimers_disease": [(ALZHEIMER, True, False)],
+    "vascular_dementia": [(VASCULAR, True, False)],
+    "mild_cognitive_impairment": [(MILD_IMPAIRMENT, True, False)],
     "dementia_history": [(HISTORY_OF_DEMENTIA, True, False)],
     "antidementia_drugs": [(DONEPEZIL, True, False), (MEMANTINE, True, False)],
     # phobia alone is taken out, its descendant stays
@@ -139,6 +143,7 @@ CONCEPT_SETS = {
 ANCESTORS = [
     (DEMENTIA, DEMENTIA),
     (DEMENTIA, ALZHEIMER),
+    (DEMENTIA, VASCULAR),
     (DEMENTIA, DRUG_INDUCED),
     (DEMENTIA, SEDATIVE_INDUCED),
     (DRUG_INDUCED, SEDATIVE_INDUCED),
@@ -417,21 +422,24 @@ def _dementia(draw: Draw, person_id: int, anchors: list[date]) -> Cdm:
     """A code, and perhaps a second code or a drug before, after or on its day; some do not count."""
     out: Cdm = {"condition_occurrence": [], "observation": [], "drug_exposure": []}
     first = _day(draw, anchors, early=draw(_often([False], [True], 9)))
-    out["condition_occurrence"].append(_condition(person_id, draw(_often([DEMENTIA], [ALZHEIMER], 1)), first))
+    out["condition_occurrence"].append(
+        _condition(person_id, draw(st.sampled_from([DEMENTIA, ALZHEIMER, VASCULAR])), first)
+    )
     gaps = _often([30, 365, 729, 730], [0, 1, 731, -1, -30, -730, -731], 1)
     for gap in draw(st.lists(gaps, min_size=draw(_often([1], [0], 4)), max_size=3)):
         day = draw(_often([first + timedelta(days=gap)], [anchors[-1]], 5))
-        kind = draw(_often(["code", "drug"], ["observed", "drug-induced", "senility"], 3))
+        kind = draw(_often(["code", "vascular", "drug"], ["observed", "drug-induced", "senility"], 3))
         if kind == "drug":
             out["drug_exposure"].append(_other_drug(person_id, draw(st.sampled_from(_SUPPORT)), day))
         elif kind == "observed":
             out["observation"].append(_observation(person_id, ALZHEIMER, day))
         else:
-            concept = {"code": ALZHEIMER, "drug-induced": SEDATIVE_INDUCED, "senility": SENILITY}[kind]
+            concept = _CODES[kind]
             out["condition_occurrence"].append(_condition(person_id, concept, day))
     return out
 
 
+_CODES = {"code": ALZHEIMER, "vascular": VASCULAR, "drug-induced": SEDATIVE_INDUCED, "senility": SENILITY}
 _SUPPORT = [DONEPEZIL_TABLET, DONEPEZIL, MEMANTINE]
 
 
@@ -553,6 +561,29 @@ def settings(draw: Draw) -> Settings:
         covariate_lookback_days=draw(st.sampled_from([None, 0, 1, 365])),
     )
 
+
+@st.composite
+def outcome_settings(draw: Draw) -> Settings:
+    """The primary protocol with another outcome."""
+    tier = draw(st.sampled_from(["D2", "D1"]))
+    return Settings(outcome_tier=tier, washout_days=0, **draw(st.sampled_from(OUTCOMES)))
+
+
+OUTCOMES: list[dict[str, Any]] = [
+    {
+        "diagnosis": "alzheimers_disease",
+        "concept_set": "alzheimers_disease",
+        "competing_sets": ("vascular_dementia",),
+    },
+    {
+        "diagnosis": "mild_cognitive_impairment",
+        "concept_set": "mild_cognitive_impairment",
+        "confirming_drugs": None,
+        "competing_sets": ("dementia", "vascular_dementia"),
+        "prevalent_sets": ("mild_cognitive_impairment", "dementia"),
+    },
+]
+"""Outcomes beside dementia: one that drugs confirm, and one that nothing but its own codes does."""
 
 BOUNDS: dict[str, tuple[float, ...]] = {
     "dme": (0, 90, 180, 365),

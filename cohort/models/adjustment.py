@@ -31,7 +31,7 @@ def adjustment(setting: Setting) -> ModelResult:
         UNADJUSTED: fit(setting, doses, setting.has_known_doses, covariates=()),
         FULLY_ADJUSTED: _fully_adjusted(setting),
     }
-    counts, columns = linear_counts(setting.known_time, "dementia"), {e: e for e in EXPOSURES}
+    counts, columns = linear_counts(setting.known_time), {e: e for e in EXPOSURES}
     rows = [
         row
         for model, fitted in fits.items()
@@ -50,7 +50,7 @@ def _fully_adjusted(setting: Setting) -> Fitted:
     names = [name for name in covariate_names() if known.get_column(name).n_unique() > 1]
     events, least = int(frame.get_column("event").sum()), setting.protocol.gates.events_per_parameter
     if not events:
-        return Fitted(None, "no dementia events")
+        return Fitted(None, setting.no_events)
     if events < least * (len(EXPOSURES) + len(names)):
         several = f"{len(EXPOSURES) + len(names)} coefficients (gates.events_per_parameter)"
         return Fitted(None, f"fewer than {least:g} events for each of {several}")

@@ -34,7 +34,7 @@ def by_age_at_entry(setting: Setting) -> ModelResult:
     rows = []
     for label, columns in bands.items():
         own = frame.join(entered.filter(pl.col("band") == label), on="person_id", how="semi")
-        rows += linear_rows(setting, fitted, columns, label, linear_counts(own, "dementia"), {}, model=AGE_AT_ENTRY)
+        rows += linear_rows(setting, fitted, columns, label, linear_counts(own), {}, model=AGE_AT_ENTRY)
     tests = heterogeneity(setting, fitted, bands, "heterogeneity over age at entry", "in all bands of age at entry")
     return ModelResult(rows, tests)
 
@@ -45,7 +45,7 @@ def by_continuous_age(setting: Setting) -> ModelResult:
     Risk sets are cut at every year of age, within which age is that of its middle.
     """
     shared = blank(setting, OVERALL, model=CONTINUOUS_AGE)
-    counts, known = linear_counts(setting.known_time, "dementia"), setting.known()
+    counts, known = linear_counts(setting.known_time), setting.known()
     numbers = {e: vars(counts[e]) | vars(known[OVERALL, e]) for e in (*EXPOSURES, CONTRAST)}
     larger, smaller = _fits(setting)
     rows: list[Estimate] = []

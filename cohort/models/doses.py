@@ -42,7 +42,7 @@ class DrugDoses:
 
     @cached_property
     def events(self) -> int:
-        """Events of dementia."""
+        """Events of the outcome."""
         return int(self.frame.get_column("event").sum())
 
     def exposed(self, drugs: Sequence[str]) -> Exposed:

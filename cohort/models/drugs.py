@@ -36,7 +36,7 @@ def drug_doses(setting: Setting) -> tuple[DrugDoses, str]:
     if not names:
         return DrugDoses(names, wide, None), "nobody has a dose of any drug"
     if not wide.get_column("event").sum():
-        return DrugDoses(names, wide, None), "no dementia events"
+        return DrugDoses(names, wide, None), setting.no_events
     try:
         sets = risk_sets(wide, [*names, *setting.protocol.model.covariates], STRATA)
     except ValueError as error:

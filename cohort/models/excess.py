@@ -1,4 +1,4 @@
-"""What a unit of dose adds to the rate of dementia in each band of attained age, and whether age and dose add up.
+"""What a unit of dose adds to the rate of the outcome in each band of attained age, and whether age and dose add up.
 
 In: the fit of dose by band. Out: excess rates and the relative excess risk due to interaction, RERI. A hazard ratio
 shrinks with age where the same excess stands on a growing rate; so ratios alone cannot say in whom a dose does more.

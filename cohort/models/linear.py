@@ -19,13 +19,13 @@ from cohort.results import CONTRAST, OVERALL, Diagnostic, Estimate, ModelResult
 from cohort.survival.proportional import proportional_hazards_test
 
 
-def linear(setting: Setting, outcome: str = "dementia") -> ModelResult:
+def linear(setting: Setting, cause: str = "event") -> ModelResult:
     """All classes per unit of dose, overall, and the contrast of binder and non-binder from the same fit."""
     frame = setting.known_time
-    fitted = fit(setting, {e: setting.dose(e) for e in EXPOSURES}, setting.has_known_doses, outcome)
+    fitted = fit(setting, {e: setting.dose(e) for e in EXPOSURES}, setting.has_known_doses, cause)
     columns = {e: e for e in EXPOSURES}
-    rows = linear_rows(setting, fitted, columns, OVERALL, linear_counts(frame, outcome), setting.known(), outcome)
-    if outcome != "dementia":
+    rows = linear_rows(setting, fitted, columns, OVERALL, linear_counts(frame, cause), setting.known(), cause)
+    if cause != "event":
         return ModelResult(rows)
     return ModelResult(rows, [_events_per_parameter(setting, fitted), *_proportionality(setting, fitted)])
 
@@ -37,7 +37,7 @@ def linear_by_age(setting: Setting) -> ModelResult:
     known = setting.known(setting.age_strata)
     rows = []
     for label, columns in bands.items():
-        counts = linear_counts(frame.filter(pl.col("age_stratum") == label), "dementia")
+        counts = linear_counts(frame.filter(pl.col("age_stratum") == label))
         rows += linear_rows(setting, fitted, columns, label, counts, known)
     tests = heterogeneity(setting, fitted, bands, "heterogeneity over age strata", "in all bands of attained age")
     return ModelResult(rows, tests, additive=additive_effects(setting, fitted, bands))
@@ -64,7 +64,7 @@ def linear_rows(
     stratum: str,
     counts: Mapping[str, Counts],
     known: Mapping[tuple[str, str], Known],
-    outcome: str = "dementia",
+    cause: str = "event",
     model: str = "",
 ) -> list[Estimate]:
     """A row for each class, and one for the contrast of binder and non-binder.
@@ -72,9 +72,9 @@ def linear_rows(
     Args:
         columns: exposure -> its column in the fit.
         known: shares of known dose by (stratum, exposure); where there are none, rows have none.
-        model: name of the model in `estimates`; none: the Cox model of the outcome.
+        model: name of the model in `estimates`; none: the Cox model of the cause.
     """
-    shared = blank(setting, stratum, outcome, model)
+    shared = blank(setting, stratum, cause, model)
     of = {e: asdict(counts[e]) | asdict(known.get((stratum, e), Known())) for e in (*columns, CONTRAST)}
     rows = [
         with_estimate(
@@ -98,7 +98,11 @@ def _events_per_parameter(setting: Setting, fitted: Fitted) -> Diagnostic:
     wanted = setting.protocol.gates.events_per_parameter
     value = events / max(parameters, 1)
     verdict = "pass" if value >= wanted else "warn" if value >= wanted / 2 else "fail"
-    meaning = f"Dementia events for each coefficient of the linear model; below {wanted:g} estimates are unstable."
+    events_of = setting.protocol.outcome.words
+    meaning = (
+        f"{events_of[0].upper()}{events_of[1:]} events for each coefficient of the linear model; below {wanted:g} "
+        "estimates are unstable."
+    )
     return Diagnostic("events per parameter", setting.analysis.name, verdict, meaning, value=value)
 
 

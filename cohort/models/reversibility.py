@@ -69,7 +69,7 @@ def _why_not(setting: Setting) -> str:
     if setting.protocol.model.time_scale != "age":
         return "histories are kept on the scale of age"
     if not setting.known_time.get_column("event").sum():
-        return "no dementia events"
+        return setting.no_events
     return "" if setting.dose_rate is not None else "there is no table of the rates of dose"
 
 

@@ -5,20 +5,21 @@ from dataclasses import replace
 import numpy as np
 
 from cohort.analyses import Analysis
+from cohort.diagnoses import DIED
 from cohort.fitting import Setting
 from cohort.inputs import EXPOSURES
-from cohort.results import CONTRAST, COX, OVERALL, Estimate
+from cohort.results import CONTRAST, COX, DEATH, OVERALL, Estimate
 from cohort.survival.cox import Contrast
 from cohort.survival.inference import wald_interval
 
 
-def blank(setting: Setting, stratum: str, outcome: str = "dementia", model: str = "") -> Estimate:
-    """A row without exposure, term and numbers; the model is the Cox model of the outcome where none is named."""
+def blank(setting: Setting, stratum: str, cause: str = "event", model: str = "") -> Estimate:
+    """A row without exposure, term and numbers; the model is the Cox model of the cause where none is named."""
     protocol = setting.protocol
     return Estimate(
         analysis=setting.analysis.name,
-        model=model or ("cause-specific-death" if outcome == "death" else "cox"),
-        outcome=outcome,
+        model=model or (DEATH if cause == "death" else COX),
+        outcome=DIED if cause == "death" else protocol.outcome.diagnosis,
         time_scale=protocol.model.time_scale,
         exposure="",
         metric=protocol.exposure.metric,
@@ -41,7 +42,7 @@ def unmade(analysis: Analysis, why: str) -> list[Estimate]:
         Estimate(
             analysis=analysis.name,
             model=COX,
-            outcome="dementia",
+            outcome=analysis.protocol.outcome.diagnosis,
             time_scale=model.time_scale,
             exposure=name,
             metric=exposure.metric,

@@ -30,7 +30,7 @@ def duration_and_intensity(setting: Setting) -> ModelResult:
         return _nothing(setting, "there is no table of what has accrued")
     frame = _with_use(setting, setting.accrued)
     if not frame.get_column("event").sum():
-        return _nothing(setting, "no dementia events")
+        return _nothing(setting, setting.no_events)
     return ModelResult(use_patterns=[*_slopes(setting, frame), *_grid(setting, frame)])
 
 

@@ -23,6 +23,10 @@ class Settings:
     study_start: date | None = None
     study_end: date | None = None
     prevalent_sets: tuple[str, ...] = ("dementia", "dementia_broad", "dementia_history", "antidementia_drugs")
+    diagnosis: str = "dementia"
+    concept_set: str = "dementia"
+    confirming_drugs: str | None = "antidementia_drugs"
+    competing_sets: tuple[str, ...] = ()
     outcome_tier: str = "D2"
     confirmation_days: int = 730
     metric: str = "dme"

@@ -43,7 +43,7 @@ def _of_class(
         day = person["entry"] + timedelta(days=after)
         before = (person["exit"] - day).days
         time = next((name for name, (above, most) in times.items() if above < before <= most), None)
-        if person["why"] != "dementia":
+        if person["why"] != "outcome":
             time = None
         elif time is None:
             continue

@@ -19,7 +19,7 @@ SEX = {8532: "Female", 8507: "Male"}
 CRITERIA = (
     "has a year of birth",
     "has an observation period that allows entry",
-    "has no dementia on or before entry",
+    "has neither the outcome nor what competes with it on or before entry",
     "has no study drug in the washout",
     "has time at risk",
 )
@@ -89,7 +89,7 @@ def entry(cdm: Cdm, person_id: int, birth: date, settings: Settings) -> tuple[da
 
 
 def outcome_date(codes: set[date], drugs: set[date], settings: Settings) -> date | None:
-    """D1: the first dementia code. D2: the first day by which a code has been confirmed."""
+    """D1: the first code. D2: the first day by which a code has been confirmed."""
     if settings.outcome_tier == "D1":
         return min(codes, default=None)
     if settings.outcome_tier != "D2":
@@ -114,17 +114,18 @@ def follow(person: Row, study: Study) -> Row:
     if allowed is None:
         return {"failed": CRITERIA[1]}
     enters, last = allowed
-    dementia = outcome_date(study.dates(person_id, "dementia"), study.dates(person_id, "antidementia_drugs"), settings)
+    drugs = study.dates(person_id, settings.confirming_drugs) if settings.confirming_drugs else set()
+    outcome = outcome_date(study.dates(person_id, settings.concept_set), drugs, settings)
+    rivals = {day for name in settings.competing_sets for day in study.dates(person_id, name)}
+    competing = outcome_date(rivals, drugs, settings)
     prevalent = {day for name in settings.prevalent_sets for day in study.dates(person_id, name)}
-    if dementia is not None:
-        prevalent.add(dementia)
-    if any(day <= enters for day in prevalent):
+    if any(day <= enters for day in (*prevalent, outcome, competing) if day is not None):
         return {"failed": CRITERIA[2]}
     washout_start = enters - timedelta(days=settings.washout_days)
     filled = [fill["fill_date"] for fill in study.fills if fill["person_id"] == person_id and fill["in_scope"]]
     if any(washout_start <= day < enters for day in filled):
         return {"failed": CRITERIA[3]}
-    exits, why = _exit(dementia, _death_date(study.cdm, person_id), last)
+    exits, why = _exit(outcome, competing, _death_date(study.cdm, person_id), last)
     if exits <= enters:
         return {"failed": CRITERIA[4]}
     return {"failed": None, "birth": born[0], "entry": enters, "exit": exits, "why": why}
@@ -135,11 +136,11 @@ def _death_date(cdm: Cdm, person_id: int) -> date | None:
     return min((day for day in deaths if day is not None), default=None)
 
 
-def _exit(dementia: date | None, death: date | None, last: date) -> tuple[date, str]:
-    first = min(day for day in (dementia, death, last) if day is not None)
-    if dementia == first:
-        return first, "dementia"
-    return first, "death" if death == first else "end"
+def _exit(outcome: date | None, competing: date | None, death: date | None, last: date) -> tuple[date, str]:
+    """The first of them; of two on one day the outcome goes first, then what competes with it, then death."""
+    first = min(day for day in (outcome, competing, death, last) if day is not None)
+    reasons = {"outcome": outcome, "competing diagnosis": competing, "death": death}
+    return first, next((why for why, day in reasons.items() if day == first), "end")
 
 
 def attrition(cdm: Cdm, study_drugs: Iterable[Row], concept_sets: ConceptSets, settings: Settings) -> list[Row]:
@@ -200,7 +201,8 @@ def _intervals(person: Row, followed: Row, study: Study, stretches: list[Row]) -
             "person_id": person["person_id"],
             "start_day": start,
             "stop_day": stop,
-            "event": int(stop == last and followed["why"] == "dementia"),
+            "event": int(stop == last and followed["why"] == "outcome"),
+            "competing_diagnosis": int(stop == last and followed["why"] == "competing diagnosis"),
             "death": int(stop == last and followed["why"] == "death"),
             "age_stratum": age_stratum(birth, start, settings),
             **_exposure(values, unknown, start, settings),

@@ -109,7 +109,7 @@ def test_dementia_on_the_day_of_entry_is_prevalent(build):
                     2 | dementia    | 2011-01-02
         """,
     ) == drawn("""
-            person_id | has_no_prior_dementia
+            person_id | has_no_prior_outcome
             ----------+----------------------
                     1 | false
                     2 | true
@@ -130,7 +130,7 @@ def test_the_outcome_on_or_before_entry_is_prevalent_too(build):
                     2 | 2011-01-02
         """,
     ) == drawn("""
-            person_id | has_no_prior_dementia
+            person_id | has_no_prior_outcome
             ----------+----------------------
                     1 | false
                     2 | true
@@ -149,7 +149,7 @@ def test_prevalent_dementia_is_looked_for_in_the_whole_history(build):
                     1 | dementia    | 1999-05-05
         """,
     ) == drawn("""
-            person_id | has_no_prior_dementia
+            person_id | has_no_prior_outcome
             ----------+----------------------
                     1 | false
                     2 | true
@@ -185,7 +185,7 @@ def test_any_record_of_a_prevalent_set_keeps_a_person_out(build):
                     4 | delirium           | 2010-03-01
         """,
     ) == drawn("""
-            person_id | has_no_prior_dementia
+            person_id | has_no_prior_outcome
             ----------+----------------------
                     1 | false
                     2 | false
@@ -250,7 +250,7 @@ def test_each_person_is_lost_at_the_first_criterion_that_fails(build):
     assert build(
         "attrition",
         eligibility="""
-            person_id | has_birth_date | has_entry | has_no_prior_dementia | is_new_user | has_time_at_risk
+            person_id | has_birth_date | has_entry | has_no_prior_outcome | is_new_user | has_time_at_risk
             ----------+----------------+-----------+-----------------------+-------------+-----------------
                     1 | true           | true      | true                  | true        | true
                     2 | false          | false     | true                  | true        | false
@@ -276,7 +276,7 @@ def test_the_cohort_is_who_meets_every_criterion(build):
     assert build(
         "cohort",
         eligibility="""
-            person_id | has_birth_date | has_entry | has_no_prior_dementia | is_new_user | has_time_at_risk
+            person_id | has_birth_date | has_entry | has_no_prior_outcome | is_new_user | has_time_at_risk
             ----------+----------------+-----------+-----------------------+-------------+-----------------
                     1 | true           | true      | true                  | true        | true
                     2 | false          | true      | true                  | true        | true

@@ -64,9 +64,9 @@ def test_points_are_those_of_the_estimator_for_who_is_well_at_the_start_age() ->
     ages = shown.filter(pl.col("outcome") == "dementia").get_column("age_years")
     assert ages.to_list()[:4] == [66, 67, 68, 69]  # nobody is at risk before 66
     points = at_ages(expected, ages.to_numpy())
-    for outcome in ("dementia", "death"):
+    for outcome, cause in PROTOCOL.outcome.causes.items():
         own = shown.filter(pl.col("outcome") == outcome)
-        assert own.get_column("estimate").to_list() == points.get_column(outcome).to_list()
+        assert own.get_column("estimate").to_list() == points.get_column(cause).to_list()
         inner = own.filter(pl.col("estimate") > 0)
         assert (inner.get_column("ci_lower") < inner.get_column("estimate")).all()
         assert (inner.get_column("ci_upper") > inner.get_column("estimate")).all()
@@ -88,7 +88,7 @@ def test_a_group_too_thin_for_a_curve_has_a_row_that_says_so() -> None:
 def test_between_points_lie_no_events_or_as_many_as_the_threshold() -> None:
     shown = curve(many(72), PROTOCOL).filter(pl.col("exposure_group") == GROUPS[0], pl.col("outcome") == "dementia")
     counts = at_ages(aalen_johansen(frame(many(72))), shown.get_column("age_years").to_numpy())
-    so_far = (counts.get_column("events") + counts.get_column("deaths")).to_numpy()
+    so_far = (counts.get_column("event_events") + counts.get_column("death_events")).to_numpy()
     assert set(np.diff(so_far, prepend=0).astype(int)) & set(range(1, 5)) == set()
     assert shown.height >= 5
 
@@ -97,8 +97,8 @@ def test_between_points_lie_no_events_of_either_kind_or_as_many_as_the_threshold
     """Both curves and the numbers at risk are shown: the height of a step times those at risk is its events."""
     shown = curve(many(72), PROTOCOL).filter(pl.col("exposure_group") == GROUPS[0], pl.col("outcome") == "dementia")
     counts = at_ages(aalen_johansen(frame(many(72))), shown.get_column("age_years").to_numpy())
-    for kind in ("events", "deaths"):
-        steps = np.diff(counts.get_column(kind).to_numpy(), prepend=0).astype(int)
+    for cause in ("event", "death"):
+        steps = np.diff(counts.get_column(f"{cause}_events").to_numpy(), prepend=0).astype(int)
         assert set(steps) & set(range(1, 5)) == set()
 
 

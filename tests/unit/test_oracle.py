@@ -24,6 +24,7 @@ from tests.worlds import (
     NAMESAKES,
     PHOBIA,
     STUDY_DRUGS,
+    VASCULAR,
     cdm_tables,
     settings,
     vocabulary,
@@ -429,6 +430,30 @@ def test_exit_is_dementia_before_death_before_the_end_of_observation(codes, deat
     assert (last["stop_day"], last["event"], last["death"]) == (stop, event, died)
 
 
+AS_ALZHEIMERS = {
+    "diagnosis": "alzheimers_disease",
+    "concept_set": "alzheimers_disease",
+    "competing_sets": ("vascular_dementia",),
+}
+
+
+@pytest.mark.parametrize(
+    ("codes", "death", "stop", "ends"),
+    [
+        ([(VASCULAR, 10), (VASCULAR, 100), (ALZHEIMER, 200), (ALZHEIMER, 300)], None, ENTRY + 100, (0, 1, 0)),
+        ([(VASCULAR, 10), (ALZHEIMER, 20), (ALZHEIMER, 100)], None, ENTRY + 100, (1, 0, 0)),
+        ([(VASCULAR, 10), (ALZHEIMER, 10), (VASCULAR, 100), (ALZHEIMER, 100)], None, ENTRY + 100, (1, 0, 0)),
+        ([(VASCULAR, 10), (VASCULAR, 100)], ENTRY + 100, ENTRY + 100, (0, 1, 0)),
+        ([(VASCULAR, 10), (VASCULAR, 100)], ENTRY + 99, ENTRY + 99, (0, 0, 1)),
+        ([(DEMENTIA, 10), (DEMENTIA, 100)], None, LAST, (0, 0, 0)),
+    ],
+)
+def test_the_outcome_goes_before_what_competes_with_it_and_that_before_death(codes, death, stop, ends):
+    cdm = world(codes=[code(ENTRY + n, c) for c, n in codes], death=None if death is None else day(death))
+    last = person_time(cdm, **AS_ALZHEIMERS)[-1]
+    assert (last["stop_day"], (last["event"], last["competing_diagnosis"], last["death"])) == (stop, ends)
+
+
 @pytest.mark.parametrize(
     ("cdm", "left"),
     [
@@ -452,7 +477,7 @@ def test_attrition_counts_the_first_criterion_that_fails(cdm, left):
 
 
 def test_a_concept_set_is_what_is_included_less_what_is_excluded():
-    assert oracle.resolve(vocabulary(), CONCEPT_SETS["dementia"]) == {DEMENTIA, ALZHEIMER}
+    assert oracle.resolve(vocabulary(), CONCEPT_SETS["dementia"]) == {DEMENTIA, ALZHEIMER, VASCULAR}
     assert DRUG_INDUCED in oracle.resolve(vocabulary(), CONCEPT_SETS["dementia_broad"])
     assert PHOBIA not in oracle.resolve(vocabulary(), CONCEPT_SETS["anxiety_disorder"])
 

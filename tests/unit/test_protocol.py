@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from cohort.analyses import analyses
+from cohort.diagnoses import load_diagnoses
 from cohort.errors import UsageError
 from cohort.inputs import study_inputs
 from cohort.paths import config_folder
@@ -20,6 +21,7 @@ def test_the_shipped_file_writes_out_every_default() -> None:
     text = (Path(__file__).parents[2] / "config" / "study.toml").read_text()
     optional = {"study_start", "study_end", "window_days", "spline_knots", "covariate_lookback_days"}
     optional |= {"site_equivalents_mg", "site_equivalents_source"}
+    optional |= {name for _, name in load_diagnoses()["dementia"].protocol_fields()}  # what follows from the diagnosis
     assert [n for _, n, _ in leaf_fields() if n not in optional and f"\n{n} = " not in text] == []
 
 

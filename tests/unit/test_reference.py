@@ -35,6 +35,10 @@ RENAMED = {
     "smoking_pl1166": "smoking_PL1166",
     "tobacco_user_pl1353": "tobacco_user_PL1353",
 }
+BY_KIND = tuple(f"{kind}_explicit" for kind in (
+    "alzheimers_disease", "vascular_dementia", "lewy_body_dementia", "frontotemporal_dementia"
+))  # fmt: skip
+"""Parts of the explicit set of dementia."""
 NOT_SHIPPED = re.compile(
     "negative_control_.*|.*(_DO_NOT_ADJUST|_ref|_atc|_simple)|dementia_PL(33|651_simple)"
     "|benzodiazepine_ingredients|z_drugs|flumazenil"
@@ -385,8 +389,19 @@ def test_the_concept_sets_carry_the_facts_of_the_reference_table():
         for row in rows_of(REFERENCE / "concept_sets.csv")
         if not NOT_SHIPPED.fullmatch(row["concept_set"])
     ]
-    found = concept_set_items(concept_set_names()).rows()
+    found = concept_set_items(name for name in concept_set_names() if name not in BY_KIND).rows()
     assert sorted((RENAMED.get(name, name), *rest) for name, *rest in found) == sorted(expected)
+
+
+def test_the_explicit_sets_of_single_kinds_are_parts_of_that_of_dementia():
+    """Each with the ids of its own set, and no id in two of them."""
+    dementia = {item.concept_id for item in load_concept_set("dementia_explicit").items}
+    parts = [item.concept_id for name in BY_KIND for item in load_concept_set(name).items]
+    assert set(parts) < dementia
+    assert len(parts) == len(set(parts))
+    for name in BY_KIND:
+        own = {item.concept_id for item in load_concept_set(name.removesuffix("_explicit")).items}
+        assert own <= {item.concept_id for item in load_concept_set(name).items}
 
 
 @needs_reference

@@ -57,5 +57,5 @@ def test_changes_are_those_of_looking_at_every_event_day(rows: list[dict[str, An
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    columns = ("outcome", *STRATA, *PATTERN, "event_day", "change", "events")
+    columns = ("cause", *STRATA, *PATTERN, "event_day", "change", "events")
     return sorted((tuple(row[c] for c in columns) for row in rows), key=repr)

@@ -196,17 +196,17 @@ def test_without_events_there_is_no_time_and_every_age_is_zero() -> None:
     curve = aalen_johansen(frame([(0, 9, 0)]))
     assert curve.time.tolist() == []
     points = at_ages(curve, np.array([0.0, 1.0]))
-    assert points.select("dementia", "death", "dementia_se", "events").rows() == [(0.0, 0.0, 0.0, 0.0)] * 2
+    assert points.select("event", "death", "event_se", "event_events").rows() == [(0.0, 0.0, 0.0, 0.0)] * 2
 
 
 def test_curves_are_read_at_whole_ages_as_they_stand_on_that_day() -> None:
     """An event on day 731 is after the second birthday (730.5); one on day 365 is before the first (365.25)."""
     curve = aalen_johansen(frame([(0, 365, 1), (0, 731, 2), (0, 900, 0), (0, 1200, 0)]))
     points = at_ages(curve, np.array([0.0, 1.0, 2.0, 3.0]))
-    assert points.get_column("dementia").to_list() == [0.0, 0.25, 0.25, 0.25]
+    assert points.get_column("event").to_list() == [0.0, 0.25, 0.25, 0.25]
     assert points.get_column("death").to_list() == pytest.approx([0.0, 0.0, 0.0, 0.25], rel=1e-15)
-    assert points.get_column("events").to_list() == [0, 1, 1, 1]
-    assert points.get_column("deaths").to_list() == [0, 0, 0, 1]
+    assert points.get_column("event_events").to_list() == [0, 1, 1, 1]
+    assert points.get_column("death_events").to_list() == [0, 0, 0, 1]
 
 
 def test_the_number_at_risk_is_that_of_the_age_at_which_a_curve_is_read() -> None:

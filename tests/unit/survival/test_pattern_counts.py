@@ -27,7 +27,7 @@ def intervals(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def counted(rows: Sequence[dict[str, Any]]) -> PatternCounts:
-    changes = [r for r in risk_changes(rows, ("sex",), ("x", "y")) if r["outcome"] == "dementia"]
+    changes = [r for r in risk_changes(rows, ("sex",), ("x", "y")) if r["cause"] == "event"]
     kinds = sorted({(r["sex"], r["x"], r["y"]) for r in changes})
     patterns = [(10 * number, *kind) for number, kind in enumerate(kinds)]
     rows_of = [
