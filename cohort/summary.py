@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from cohort.analyses import PRIMARY
+from cohort.diagnoses import PRIMARY_DIAGNOSIS, words_of
 from cohort.dose_tables import release_coverage
 from cohort.report.coverage import coverage_groups
 from cohort.report.truth import read_truth
@@ -41,6 +42,13 @@ def headline_unit(release: Path) -> str:
     return " ".join(primary.select("term", "metric").row(0)) if primary.height else ""
 
 
+def headline_outcome(release: Path) -> str:
+    """What the headline's hazard ratios are of, in words."""
+    estimates = pl.read_parquet(release / "estimates.parquet", columns=["analysis", "model", "outcome"])
+    primary = estimates.filter((pl.col("analysis") == PRIMARY) & (pl.col("model") == COX))
+    return words_of(primary["outcome"][0]) if primary.height else words_of(PRIMARY_DIAGNOSIS)
+
+
 def _headline(row: Mapping[str, Any], truth: Mapping[str, Any] | None) -> dict[str, str]:
     cells = {
         "exposure": NAMES[row["exposure"]],
@@ -56,7 +64,7 @@ def _headline(row: Mapping[str, Any], truth: Mapping[str, Any] | None) -> dict[s
 
 def _planted(row: Mapping[str, Any], truth: Mapping[str, Any]) -> str:
     """The planted hazard ratio of an estimate; a range where it differs between ages, a dash where none is known."""
-    told = read_truth(truth, row["metric"], float(row["term"].removeprefix("per ")))
+    told = read_truth(truth, row["metric"], float(row["term"].removeprefix("per ")), row["outcome"])
     values = [f"{value:.2f}" for value in (told.hazard_ratios(row["exposure"], row["age_stratum"]) if told else [])]
     return " to ".join(dict.fromkeys([values[0], values[-1]])) if values else "-"
 
@@ -72,7 +80,8 @@ def summary_markdown(release: Path) -> str:
     rows = headline_rows(release)
     header = list(rows[0]) if rows else []
     lines = [header, ["---"] * len(header), *([row[name] for name in header] for row in rows)]
-    return "# Hazard ratios of dementia\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"# Hazard ratios of {headline_outcome(release)}\n\n{table}"
 
 
 def _ratio(row: Mapping[str, Any]) -> str:

@@ -42,10 +42,10 @@ class progress:  # noqa: N801 - used as a function
 
 def print_headline(release: Path, truth: dict[str, Any] | None = None) -> None:
     """The headline table of a run's released results."""
-    from cohort.summary import headline_rows, headline_unit
+    from cohort.summary import headline_outcome, headline_rows, headline_unit
 
-    title = f"Hazard ratio of dementia {headline_unit(release)}" + (" beside the planted truth" if truth else "")
-    print_rows(title, headline_rows(release, truth))
+    title = f"Hazard ratio of {headline_outcome(release)} {headline_unit(release)}"
+    print_rows(title + (" beside the planted truth" if truth else ""), headline_rows(release, truth))
 
 
 def print_rows(title: str, rows: Sequence[dict[str, str]]) -> None:

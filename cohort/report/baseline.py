@@ -6,6 +6,7 @@ In: a release. Out: rows of tables, every cell already text, and a sentence.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cohort.analyses import PRIMARY
 from cohort.balance import EVER, GROUPS, LAST_YEAR, YEARS
 from cohort.report.classes import EXPOSURES
 from cohort.report.effects import full_reason
@@ -154,7 +155,8 @@ def adjustment_rows(release: Release) -> list[AdjustmentRow]:
 
 
 def _linear(release: Release, exposure: str, model: str) -> Estimate | None:
-    rows = release.rows(analysis="primary", exposure=exposure, model=model, age_stratum=OVERALL, outcome="dementia")
+    own = release.outcome_of(PRIMARY)
+    rows = release.rows(analysis=PRIMARY, exposure=exposure, model=model, age_stratum=OVERALL, outcome=own)
     return next((row for row in rows if row.term.startswith("per ")), None)
 
 

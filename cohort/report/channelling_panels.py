@@ -19,7 +19,7 @@ from cohort.report.release import Release, Row, told
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 
 _HIGH, _GAP, _LABELS, _ABOVE, _BELOW = 190, 24, 44, 34, 54
-_TITLE = "Share of each TSPO class among new starts, by time before a diagnosis of dementia"
+_TITLE = "Share of each TSPO class among new starts, by time before a diagnosis of"
 _SAID = "One panel for each TSPO class, with the share expected as a line. The numbers are in the table below."
 _PARTS_OF_A_YEAR = {91: "¼", 182: "½"}
 
@@ -56,7 +56,7 @@ def channelling_picture(release: Release) -> Picture | None:
     last = to_number(starts_of(release, WITHIN_LAG, CLASSES[0]).get("at_most_days", "")) or 0.0
     within = sum(float(row["at_most_days"]) <= last for row in rows[CLASSES[0]])
     panels = _Panels(rows, within)
-    return picture("channelling", _TITLE, _SAID, lambda width: _sheet(width, panels))
+    return picture("channelling", f"{_TITLE} {release.outcome}", _SAID, lambda width: _sheet(width, panels))
 
 
 def _sheet(width: int, panels: _Panels) -> Sheet:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cohort.analyses import MULTIPLE_IMPUTATION, PRIMARY
+from cohort.diagnoses import words_of
 from cohort.protocol import Protocol
 from cohort.report.classes import CLASSES, EXPOSURES, metric_of
 from cohort.report.effects import Effect, full_reason
@@ -95,7 +96,7 @@ def ratio_or_reason(estimate: Estimate | None) -> str:
 def _groups(release: Release, analysis: str) -> dict[str, list[EffectGroup]]:
     """The linear estimates of an analysis with their counts, and those of its dose categories, all ages together."""
     linear = {e: release.linear(e, analysis=analysis) for e in EXPOSURES}
-    rows = release.rows(analysis=analysis, age_stratum=OVERALL, outcome="dementia")
+    rows = release.rows(analysis=analysis, age_stratum=OVERALL, outcome=release.outcome_of(analysis))
     categories = {e: [row for row in rows if row.exposure == e and not is_linear(row)] for e in CLASSES}
     tables = {
         "Per unit": [effect_group(e, [Effect(EXPOSURES[e].name, row)]) for e, row in linear.items() if row],
@@ -165,5 +166,6 @@ _SENTENCES: Mapping[str, Callable[[Any], str]] = {
     "same_day_duplicates": lambda rule: (
         "Equal fills of one day count once." if rule == "collapse" else "Equal fills of one day all count."
     ),
-    "tier": lambda tier: f"Dementia is defined by tier {tier}.",
+    "diagnosis": lambda name: f"The outcome is {words_of(name)}.",
+    "tier": lambda tier: f"The outcome is defined by tier {tier}.",
 }

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cohort.analyses import PRIMARY
+from cohort.diagnoses import words_of
 from cohort.report.classes import metric_of
 from cohort.report.curve_panels import curve_panels
 from cohort.report.dose_points import Curve, curves_of
-from cohort.report.numbers import p_value, ratio, to_number, with_bounds
+from cohort.report.numbers import capital, p_value, ratio, to_number, with_bounds
 from cohort.report.release import Release
 from cohort.report.svg import Picture
 from cohort.results import Diagnostic
@@ -34,12 +35,16 @@ class Shape:
 
 @dataclass(frozen=True)
 class DoseResponse:
-    """Dose-response of an analysis: `against` is the reference dose in words, `measured` what is counted."""
+    """Dose-response of an analysis: `against` is the reference dose in words, `measured` what is counted.
+
+    `outcome` is what its hazard is of, in words.
+    """
 
     picture: Picture | None
     shapes: Sequence[Shape]
     against: str
     measured: str
+    outcome: str
 
 
 def dose_response(release: Release, analysis: str = PRIMARY, name: str = "curve") -> DoseResponse | None:
@@ -50,11 +55,12 @@ def dose_response(release: Release, analysis: str = PRIMARY, name: str = "curve"
     metric, curves = metric_of(rows[0].get("metric", "")), curves_of(rows)
     reference = to_number(rows[0].get("reference", "")) or 0
     against = f"{_dose(reference)} {metric.unit}" if reference else f"no {'dose' if metric.noun == 'dose' else 'use'}"
-    title = f"Dose-response curves of the hazard ratio of dementia by {metric.measured}"
+    outcome = words_of(release.outcome_of(analysis))
+    title = f"Dose-response curves of the hazard ratio of {outcome} by {metric.measured}"
     has_curve = any(curve.points for curve in curves.values())
-    picture = curve_panels(name, title, list(curves.values()), _capital(metric.measure)) if has_curve else None
+    picture = curve_panels(name, title, list(curves.values()), capital(metric.measure)) if has_curve else None
     shapes = [_shape(release, analysis, exposure, curve) for exposure, curve in curves.items()]
-    return DoseResponse(picture, shapes, against, metric.measured)
+    return DoseResponse(picture, shapes, against, metric.measured, outcome)
 
 
 def _shape(release: Release, analysis: str, exposure: str, curve: Curve) -> Shape:
@@ -72,7 +78,3 @@ def _test(release: Release, name: str, analysis: str, exposure: str) -> Diagnost
 
 def _dose(value: float) -> str:
     return f"{value:,.10g}"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -3,7 +3,7 @@
 In: a study. Out: pictures by name; None where the release has nothing to draw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cohort.inputs import UNKNOWN_DOSE
@@ -13,10 +13,11 @@ from cohort.report.classes import CLASSES, EXPOSURES, Look
 from cohort.report.comparison import COMPARED, bound_effects, bounds
 from cohort.report.composition import composition, compositions
 from cohort.report.effects import Effect
+from cohort.report.ends import ends
 from cohort.report.flow import flow, steps
 from cohort.report.forest import Group, forest
 from cohort.report.incidence import incidence, incidence_table, lines
-from cohort.report.numbers import EN_DASH, count
+from cohort.report.numbers import EN_DASH, capital, count
 from cohort.report.panels import Panel, Point, panels
 from cohort.report.release import Release
 from cohort.report.reversibility import recency_picture, weight_picture
@@ -28,21 +29,21 @@ from cohort.report.svg import Picture
 def figures(study: Study) -> dict[str, Picture | None]:
     """The figures; None where the release has nothing to draw."""
     release, terms = study.release, study.terms
-    curves = lines(release.curves)
+    names = ends(release)
+    curves = lines(release.curves, names)
     criteria = steps(release.attrition)
     parts = compositions(release.drugs, terms.drug_metric)
     return {
         "forest": forest(
             "forest",
             [Group(EXPOSURES[e], study.effects(e)) for e in EXPOSURES],
-            terms.per_dose,
-            terms.ci,
+            terms,
             "Hazard ratios and intervals by class and attained age; the numbers are in the table below.",
         ),
         "dose": _dose_picture(study),
         "lag": _lag_picture(study),
         "channelling": channelling_picture(release),
-        "incidence": incidence(curves, _said_of_curves(release)) if curves else None,
+        "incidence": incidence(curves, names, _said_of_curves(release, names)) if curves else None,
         "flow": flow(criteria) if criteria else None,
         "composition": composition(parts, terms.drug_unit) if release.drugs else None,
         "bounds_picture": _bounds_picture(study),
@@ -59,9 +60,9 @@ def _dose_picture(study: Study) -> Picture | None:
         for e in CLASSES
         if study.dose_effects(e)
     ]
-    title = f"Hazard ratio of dementia by {study.terms.measured}"
+    title = f"Hazard ratio of {study.terms.outcome} by {study.terms.measured}"
     description = "One panel for each TSPO class; the reference is no dose. The numbers are in the table below."
-    return panels("dose", title, description, drawn, _capital(study.terms.measure), len(drawn)) if drawn else None
+    return panels("dose", title, description, drawn, capital(study.terms.measure), len(drawn)) if drawn else None
 
 
 def _bounds_picture(study: Study) -> Picture | None:
@@ -72,8 +73,7 @@ def _bounds_picture(study: Study) -> Picture | None:
     return forest(
         "bounds",
         [Group(EXPOSURES[e], bound_effects(study.release, rows, e)) for e in COMPARED],
-        study.terms.per_dose,
-        study.terms.ci,
+        study.terms,
         "Hazard ratios with something else in place of each missing dose; the numbers are in the table below.",
     )
 
@@ -82,26 +82,27 @@ def _drug_picture(study: Study) -> Picture | None:
     """Each drug's hazard ratio, the classes one after the other."""
     groups = drug_groups(study.release)
     said = "Hazard ratios and intervals of each drug, by class; drugs that few were exposed to have no numbers."
-    return forest("by-drug", groups, study.terms.per_dose, study.terms.ci, said) if groups else None
+    return forest("by-drug", groups, study.terms, said) if groups else None
 
 
 def _lag_picture(study: Study) -> Picture | None:
     """Every lag at an even distance from the next, so that the numbers under the curves have room."""
     effects = {exposure: study.lag_effects(exposure) for exposure in EXPOSURES}
     family = sorted({e.estimate.lag_days for found in effects.values() for e in found if e.estimate})
-    drawn = [_lag_panel(EXPOSURES[exposure], found, family) for exposure, found in effects.items()]
-    title = f"Hazard ratio of dementia {study.terms.per_dose} by lag"
+    events = f"{capital(study.terms.outcome)} events"
+    drawn = [_lag_panel(EXPOSURES[exposure], found, family, events) for exposure, found in effects.items()]
+    title = f"Hazard ratio of {study.terms.outcome} {study.terms.per_dose} by lag"
     description = "One panel for each TSPO class and one for their ratio. The numbers are in the table below."
     primary_at = family.index(study.terms.lag_days) if study.terms.lag_days in family else None
     return panels("lag", title, description, drawn, "Lag, years", 2, primary_at) if family else None
 
 
-def _lag_panel(look: Look, effects: Sequence[Effect], family: Sequence[int]) -> Panel:
-    """The curve of one class or of the contrast, with the events and persons behind each of its points."""
+def _lag_panel(look: Look, effects: Sequence[Effect], family: Sequence[int], events: str) -> Panel:
+    """The curve of one class or of the contrast, with the events, so called, and persons behind each of its points."""
     known = [(e.estimate, e) for e in effects if e.estimate]
     points = [Point(family.index(row.lag_days), replace(e, label=f"{row.lag_days / 365:.3g}")) for row, e in known]
     numbers = {
-        "Dementia events": [_under_a_point(row.events) for row, _ in known],
+        events: [_under_a_point(row.events) for row, _ in known],
         "Events of the exposed": [_under_a_point(row.events_exposed) for row, _ in known],
         "Persons exposed": [_under_a_point(row.persons_exposed) for row, _ in known],
     }
@@ -113,10 +114,6 @@ def _under_a_point(released: int | None) -> str:
     return "hidden" if released is None else count(released)
 
 
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
 def _dose_point(place: int, effect: Effect) -> Point:
     """A category's point; a long label is broken, and unknown dose stands apart from the known ones."""
     label = effect.label.removesuffix(" days ago")
@@ -125,6 +122,7 @@ def _dose_point(place: int, effect: Effect) -> Point:
     return Point(place + 0.45 * (effect.label == UNKNOWN_DOSE), replace(effect, label=label))
 
 
-def _said_of_curves(release: Release) -> str:
-    said = {group: rows[-1] for group, rows in incidence_table(release.curves).items() if rows}
-    return " ".join(f"{g}: at age {row.age}, dementia {row.dementia}, death {row.death}." for g, row in said.items())
+def _said_of_curves(release: Release, names: Mapping[str, str]) -> str:
+    said = {group: rows[-1] for group, rows in incidence_table(release.curves, names).items() if rows}
+    shares = {g: ", ".join(map(" ".join, zip(names.values(), row.shares, strict=True))) for g, row in said.items()}
+    return " ".join(f"{g}: at age {row.age}, {shares[g]}." for g, row in said.items())

@@ -14,6 +14,7 @@ from cohort.report.effects import Effect, RatioScale, ratio_scale
 from cohort.report.marks import mark, mark_truth
 from cohort.report.numbers import interval, ratio
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
+from cohort.report.terms import Terms
 
 _ROW = 25
 _HEADING = 34
@@ -29,17 +30,17 @@ class Group:
     effects: Sequence[Effect]
 
 
-def forest(name: str, groups: Sequence[Group], per: str, ci: str, description: str) -> Picture:
+def forest(name: str, groups: Sequence[Group], terms: Terms, description: str) -> Picture:
     """Hazard ratios in groups of rows on one log scale.
 
     Args:
         name: prefix of the figure's ids.
         groups: the rows, a heading above each group; rows of `_BOLD` labels stand out.
-        per: what the hazard ratios are per.
-        ci: what an interval is called.
+        terms: what the hazard ratios are of and per, and what an interval is called.
         description: what is to be seen, for a screen reader.
     """
-    return picture(name, f"Hazard ratio of dementia {per}", description, lambda w: _forest(w, groups, per, ci))
+    title = f"Hazard ratio of {terms.outcome} {terms.per_dose}"
+    return picture(name, title, description, lambda w: _forest(w, groups, terms.per_dose, terms.ci))
 
 
 def _forest(width: int, groups: Sequence[Group], per: str, ci: str) -> Sheet:

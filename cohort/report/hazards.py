@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cohort.analyses import PRIMARY
+from cohort.diagnoses import DIED
 from cohort.report.classes import EXPOSURES
 from cohort.report.comparison import ratio_or_reason
 from cohort.report.release import Release
@@ -15,7 +16,7 @@ from cohort.results import FINE_GRAY, OVERALL
 
 @dataclass(frozen=True)
 class ThreeHazards:
-    """Of dementia specific to the cause and of its subdistribution, and of death without dementia."""
+    """Of the outcome specific to the cause and of its subdistribution, and of death without it."""
 
     name: str
     colour: str
@@ -31,5 +32,5 @@ def three_hazards(release: Release) -> list[ThreeHazards]:
     return [
         ThreeHazards(look.name, look.colour, [ratio_or_reason(row) for row in found])
         for exposure, look in EXPOSURES.items()
-        if any(found := [release.linear(exposure), of_share.get(exposure), release.linear(exposure, outcome="death")])
+        if any(found := [release.linear(exposure), of_share.get(exposure), release.linear(exposure, outcome=DIED)])
     ]

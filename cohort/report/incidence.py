@@ -1,4 +1,4 @@
-"""Cumulative incidence of dementia with death competing: the curves, and a table of what they say.
+"""Cumulative incidence of the outcome, and of what competes with it: the curves, and a table of what they say.
 
 In: rows of `curves.csv`. Out: a picture, and a row for each group and age. A point that was suppressed ends
 the line there; nothing is drawn across it.
@@ -12,11 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from cohort.report.classes import CURVES, Look
-from cohort.report.numbers import SUPPRESSED, percent, released_count, to_number
+from cohort.report.numbers import SUPPRESSED, capital, percent, released_count, to_number
 from cohort.report.release import Row, told
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 
-OUTCOMES: Mapping[str, str] = {"dementia": "Dementia", "death": "Death without dementia"}
 _GAP = float("nan")
 
 
@@ -37,18 +36,17 @@ class AtAge:
     """What the curves of a group say at one age, as text."""
 
     age: str
-    dementia: str
-    death: str
+    shares: Sequence[str]
     at_risk: str
 
 
-def lines(curves: Sequence[Row]) -> list[Line]:
-    """The curves, group by group in the order in which they are drawn."""
+def lines(curves: Sequence[Row], ends: Iterable[str]) -> list[Line]:
+    """The curves, group by group in the order in which they are drawn, and of each what ends follow-up."""
     known = [
         *CURVES,
         *dict.fromkeys(row["exposure_group"] for row in curves if row["exposure_group"] not in CURVES),
     ]
-    found = [_line(curves, group, outcome) for group in known for outcome in OUTCOMES]
+    found = [_line(curves, group, outcome) for group in known for outcome in ends]
     return [line for line in found if line.age]
 
 
@@ -72,27 +70,27 @@ def _value(row: Row, name: str) -> float:
     return _GAP if value is None else value
 
 
-def incidence(curves: Sequence[Line], description: str) -> Picture:
-    """Both outcomes by exposure group, on one scale."""
-    title = "Cumulative incidence of dementia and of death without dementia by exposure"
-    return picture("incidence", title, description, lambda width: _incidence(width, curves))
+def incidence(curves: Sequence[Line], ends: Mapping[str, str], description: str) -> Picture:
+    """Each end of follow-up by exposure group, on one scale; `ends` has their names."""
+    title = f"Cumulative incidence of {' and of '.join(ends.values())} by exposure"
+    return picture("incidence", title, description, lambda width: _incidence(width, curves, ends))
 
 
-def _incidence(width: int, curves: Sequence[Line]) -> Sheet:
+def _incidence(width: int, curves: Sequence[Line], ends: Mapping[str, str]) -> Sheet:
     groups = list(dict.fromkeys(line.group for line in curves))
     labels, gap, high, below, heading = 44, 34, 250, 52, 30
-    columns = 1 if width < 600 else len(OUTCOMES)
+    columns = 1 if width < 600 else len(ends)
     key = 26 * (1 if columns > 1 else len(groups)) + 8
-    rows = -(-len(OUTCOMES) // columns)
+    rows = -(-len(ends) // columns)
     sheet = Sheet(width, key + rows * (heading + high + below))
     each = (width - labels - gap * (columns - 1) - 8) / columns
     _key(sheet, groups, is_stacked=columns == 1)
-    for i, (outcome, name) in enumerate(OUTCOMES.items()):
+    for i, (outcome, name) in enumerate(ends.items()):
         row, column = divmod(i, columns)
         left, top = labels + column * (each + gap), key + row * (heading + high + below) + heading
         axes = sheet.axes(left, top, each, high)
         _curves(axes, [line for line in curves if line.outcome == outcome], curves, has_labels=column == 0)
-        sheet.text(left, top - 16, name, fontweight="bold", fontsize=12)
+        sheet.text(left, top - 16, capital(name), fontweight="bold", fontsize=12)
         sheet.text(left + each / 2, top + high + 38, "Age in years", color="muted", fontsize=SMALL, ha="center")
     return sheet
 
@@ -137,21 +135,21 @@ def _ticks(ages: Sequence[float]) -> list[float]:
     return [min(ages), *map(float, later)]
 
 
-def incidence_table(curves: Sequence[Row], every_years: int = 5) -> dict[str, list[AtAge]]:
+def incidence_table(curves: Sequence[Row], ends: Iterable[str], every_years: int = 5) -> dict[str, list[AtAge]]:
     """By group, what the curves say at every fifth year of age that is released, the start excepted."""
     ages = sorted({float(row["age_years"]) for row in curves if to_number(row["age_years"]) is not None})
     wanted = [age for age in ages if age % every_years == 0 and age > ages[0]]
-    groups = dict.fromkeys(line.group for line in lines(curves))
-    return {look_of_curve(group).name: [_at_age(curves, group, age) for age in wanted] for group in groups}
+    shown = tuple(ends)
+    groups = dict.fromkeys(line.group for line in lines(curves, shown))
+    return {look_of_curve(group).name: [_at_age(curves, group, age, shown) for age in wanted] for group in groups}
 
 
-def _at_age(curves: Sequence[Row], group: str, age: float) -> AtAge:
-    cells = {
-        outcome: next((row for row in _rows(curves, group, outcome) if float(row["age_years"]) == age), None)
-        for outcome in OUTCOMES
-    }
-    at_risk = next((released_count(row.get("at_risk", "")) for row in cells.values() if row), SUPPRESSED)
-    return AtAge(f"{age:g}", _share(cells["dementia"]), _share(cells["death"]), at_risk)
+def _at_age(curves: Sequence[Row], group: str, age: float, ends: Iterable[str]) -> AtAge:
+    cells = [
+        next((row for row in _rows(curves, group, outcome) if float(row["age_years"]) == age), None) for outcome in ends
+    ]
+    at_risk = next((released_count(row.get("at_risk", "")) for row in cells if row), SUPPRESSED)
+    return AtAge(f"{age:g}", [_share(cell) for cell in cells], at_risk)
 
 
 def _share(row: Row | None) -> str:

@@ -6,34 +6,38 @@ observed, and the class may be little more than one drug.
 
 from collections.abc import Sequence
 
+from cohort.protocol import Protocol
 from cohort.report.composition import Composition
 from cohort.report.effects import short_reason
 from cohort.report.methods import Paragraph
-from cohort.report.numbers import SUPPRESSED, listed, percent, to_number
+from cohort.report.methods_model import sets
+from cohort.report.numbers import SUPPRESSED, capital, listed, percent, to_number
 from cohort.report.release import Release
 from cohort.report.terms import Terms
 
 _NEARLY_ALONE = 0.8
 
 
-def limitations(release: Release, terms: Terms, parts: Sequence[Composition]) -> list[Paragraph]:
+def limitations(
+    release: Release, terms: Terms, parts: Sequence[Composition], protocol: Protocol | None = None
+) -> list[Paragraph]:
     """All limitations, the most serious first."""
     by_class = {part.tspo_class: part for part in parts}
     return [
-        Paragraph("Observational", _OBSERVATIONAL),
+        Paragraph("Observational", _OBSERVATIONAL.format(outcome=terms.outcome)),
         Paragraph("Class and drug", class_and_drug(by_class["binder"])),
         Paragraph("Affinity", _AFFINITY),
         Paragraph("Unknown affinity", _unknown(release, terms)),
         Paragraph("Lag", _lag(terms)),
         Paragraph("Dose", _dose(release)),
-        Paragraph("Outcome", _OUTCOME),
+        Paragraph("Outcome", _outcome(terms, protocol)),
         Paragraph("Many estimates, one test", _MULTIPLE),
         Paragraph("Suppression", _suppression(release)),
     ]
 
 
 _OBSERVATIONAL = (
-    "Drugs are chosen by physicians and patients for reasons that also bear on dementia. The adjustment is "
+    "Drugs are chosen by physicians and patients for reasons that also bear on {outcome}. The adjustment is "
     "for what is recorded at entry; anxiety, sleep and early decline change later and change prescribing. A "
     "hazard ratio here is an association."
 )
@@ -41,10 +45,6 @@ _AFFINITY = (
     "Nearly all of the binding evidence is from rat tissue, with different radioligands; none of it is from "
     "the people studied. Affinity is not effect, active metabolites may bind otherwise than the drug that "
     "was dispensed, and the common human variant of TSPO (rs6971) is not recorded."
-)
-_OUTCOME = (
-    "Dementia is what was coded or treated. Codes miss cases, miss more of them in some groups than in "
-    "others, and come years after the disease begins."
 )
 _MULTIPLE = (
     "The contrast of binder and non-binder at all ages is the one primary test. Everything else on this "
@@ -95,14 +95,29 @@ def _unknown(release: Release, terms: Terms) -> str:
 def _lag(terms: Terms) -> str:
     if not terms.lag_days:
         return (
-            "No dose is left out before a day at risk. Drugs prescribed for the first signs of dementia "
+            f"No dose is left out before a day at risk. Drugs prescribed for the first signs of {terms.outcome} "
             "then count as its cause, and hazard ratios are too high."
         )
     return (
         f"Leaving out the newest {terms.lag} of dose guards against drugs prescribed for the first signs of "
-        "dementia, as far as those signs are not older. A longer lag costs events and blurs an effect that "
+        f"{terms.outcome}, as far as those signs are not older. A longer lag costs events and blurs an effect that "
         "acts fast; so the whole family of lags is shown. The washout leaves out who starts a drug for such "
         "signs just before entry, which makes early time without dose look a little too healthy."
+    )
+
+
+def _outcome(terms: Terms, protocol: Protocol | None) -> str:
+    """What a record is worth; where other diagnoses end follow-up, also what telling them apart is worth."""
+    treated = protocol is None or protocol.outcome.confirming_drugs is not None
+    said = (
+        f"{capital(terms.outcome)} is what was coded{' or treated' if treated else ''}. Codes miss cases, miss more of "
+        "them in some groups than in others, and come years after the disease begins."
+    )
+    if protocol is None or not protocol.outcome.competing_sets:
+        return said
+    return (
+        f"{said} Records tell {terms.outcome} from {sets(protocol.outcome.competing_sets, 'or')} less well than from "
+        "health, so a case of one may count as the other; and who gets one of these first is no longer looked at."
     )
 
 

@@ -7,18 +7,19 @@ program does not always do.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cohort.diagnoses import load_diagnoses
 from cohort.protocol import Protocol, leaf_fields
+from cohort.protocol_sections import Outcome
 from cohort.report.methods_dose import exposure, ledger, missing_dose, supply
 from cohort.report.methods_model import age, channelling, competing, dose_response, model, sets
-from cohort.report.numbers import humanised, listed, ordinal, years
+from cohort.report.numbers import capital, humanised, listed, ordinal, years
 
 _TIERS: Mapping[str, str] = {
-    "D1": "Dementia is the first record of a dementia code, on its day.",
-    "D2": "Dementia is a code confirmed within {days} by a second code on a later day or by an anti-dementia "
-    "drug, and its date is the day of confirmation, so that nothing later decides about an earlier day.",
-    "D3": "Dementia is a code confirmed within {days} by a second code on a later day or by an anti-dementia "
-    "drug, dated on the day of confirmation; codes during delirium and dementias with a secondary cause do "
-    "not count.",
+    "D1": "{Outcome} is the first record of one of its codes, on its day.",
+    "D2": "{Outcome} is a code confirmed within {days} by a second code on a later day{drug}, "
+    "and its date is the day of confirmation, so that nothing later decides about an earlier day.",
+    "D3": "{Outcome} is a code confirmed within {days} by a second code on a later day{drug}, "
+    "dated on the day of confirmation; codes during delirium and dementias with a secondary cause do not count.",
 }
 
 
@@ -60,7 +61,8 @@ def paragraphs(protocol: Protocol) -> list[Paragraph]:
 
 
 def _population(protocol: Protocol) -> str:
-    p = protocol.population
+    p, o = protocol.population, protocol.outcome
+    rivals = f"{sets(o.competing_sets, 'or')}, " if o.competing_sets else ""
     first = [
         f"their {ordinal(p.minimum_age_years)} birthday",
         f"{p.prior_observation_days:,} days after the start of an observation period",
@@ -75,13 +77,32 @@ def _population(protocol: Protocol) -> str:
     end = f", or {p.study_end}" if p.study_end else ""
     return (
         f"A person enters once, on the latest of {listed(first)}. A record of any of these on or before "
-        f"entry keeps a person out: {sets(p.prevalent_sets)}. {washout} Follow-up ends with dementia, "
-        f"death, or the end of that observation period{end}, whichever comes first."
+        f"entry keeps a person out: {sets(p.prevalent_sets)}. {washout} Follow-up ends with {o.words}, "
+        f"{rivals}death, or the end of that observation period{end}, whichever comes first."
     )
 
 
 def _outcome(protocol: Protocol) -> str:
-    return _TIERS[protocol.outcome.tier].format(days=years(protocol.outcome.confirmation_days))
+    outcome = protocol.outcome
+    told = _TIERS[outcome.tier].format(
+        Outcome=capital(outcome.words), days=years(outcome.confirmation_days), drug=_confirming_drug(outcome)
+    )
+    if not outcome.competing_sets:
+        return told
+    others = "" if "dementia" in outcome.competing_sets else " A dementia of unspecified kind ends nothing."
+    return (
+        f"{told} {capital(sets(outcome.competing_sets, 'or'))} by the same rule ends follow-up before it: hazards are "
+        "specific to the cause, so for them this is a loss from the risk set; in cumulative incidence and hazards of "
+        f"the subdistribution it competes, as death does. Where both are met on one day, the outcome counts.{others}"
+    )
+
+
+def _confirming_drug(outcome: Outcome) -> str:
+    own = load_diagnoses()[outcome.diagnosis]
+    if outcome.confirming_drugs is None:
+        return ""
+    is_own = outcome.confirming_drugs == own.confirming_drugs
+    return f" or by {own.confirmed_by if is_own else f'a record of {sets([outcome.confirming_drugs])}'}"
 
 
 def _affinity(protocol: Protocol) -> str:

@@ -4,10 +4,14 @@ In: a protocol. Out: a few sentences each. The primary analysis fits all of thes
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 from cohort.protocol import Protocol
 from cohort.report.classes import metric_of
 from cohort.report.numbers import EN_DASH, listed, years
+
+_PROPER = {"alzheimers": "Alzheimer's", "parkinsons": "Parkinson's", "lewy": "Lewy"}
+"""Words of concept sets that their names cannot spell."""
 
 
 def model(protocol: Protocol) -> str:
@@ -74,22 +78,26 @@ def channelling(protocol: Protocol) -> str:
 
 
 def competing(protocol: Protocol) -> str:
-    """Death as a competing event."""
-    m = protocol.model
+    """Death as a competing event, and the diagnoses that compete too."""
+    m, outcome = protocol.model, protocol.outcome
+    rivals = f" or {sets(outcome.competing_sets, 'or')}" if outcome.competing_sets else ""
+    dies = "dies or gets a competing diagnosis" if rivals else "dies"
     spans = f"Risks over {_numbers(m.risk_years)} years are counted from the ages {_numbers(m.risk_ages)}"
     risks = f" {spans}, by current dose category, with the mean time lost to each outcome." if m.risk_ages else ""
     return (
-        "Hazard ratios are cause-specific, and those of death stand beside those of dementia. Hazards of the "
-        "subdistribution are Fine and Gray's with delayed entry: who dies stays at risk with the chance to be still "
+        f"Hazard ratios are cause-specific, and those of death stand beside those of {outcome.words}. Hazards of the "
+        f"subdistribution are Fine and Gray's with delayed entry: who {dies} stays at risk with the chance to be still "
         "under observation, and standard errors are of persons. Cumulative incidence is the "
-        f"Aalen{EN_DASH}Johansen estimate for a person alive and without dementia at {m.curve_start_age}, with "
-        f"death competing; it is descriptive and not adjusted.{risks}"
+        f"Aalen{EN_DASH}Johansen estimate for a person alive and without {outcome.words}{rivals} at "
+        f"{m.curve_start_age}, with death{' and these diagnoses' if rivals else ''} competing; it is descriptive and "
+        f"not adjusted.{risks}"
     )
 
 
-def sets(names: Sequence[str]) -> str:
+def sets(names: Sequence[str], conjunction: str = "and") -> str:
     """Names of concept sets as words in a sentence."""
-    return listed([name.replace("_", " ") for name in names])
+    plain = [name.replace("_", " ") for name in names]
+    return listed([reduce(lambda name, to: name.replace(*to), _PROPER.items(), name) for name in plain], conjunction)
 
 
 def _numbers(values: Sequence[float]) -> str:

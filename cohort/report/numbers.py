@@ -190,13 +190,17 @@ def moment(text: object) -> str:
     return f"{when.day} {when:%B %Y, %H:%M}{zone}"
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
     """Words as a list in a sentence: `a, b and c`."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    return f" {conjunction} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def capital(words: str) -> str:
+    """Words with a capital letter, as at the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
 
 
 def humanised(name: str) -> str:
     """A field's or a key's name as words: `source_release_date` is `Source release date`."""
-    words = name.replace("_", " ").strip()
-    words = words[:1].upper() + words[1:]
+    words = capital(name.replace("_", " ").strip())
     return words.replace("Cdm", "CDM").replace("cdm", "CDM")

@@ -15,6 +15,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from cohort.analyses import PRIMARY
+from cohort.diagnoses import DIED, PRIMARY_DIAGNOSIS, words_of
 from cohort.errors import UsageError
 from cohort.report.numbers import to_number
 from cohort.results import CONTRAST, ESTIMATE_NUMBERS, ESTIMATE_SHARES, HEADLINE_MODELS, OVERALL, Diagnostic, Estimate
@@ -54,10 +55,11 @@ class Release:
     run: Mapping[str, Any]
 
     def linear(
-        self, exposure: str, age_stratum: str = OVERALL, analysis: str = PRIMARY, outcome: str = "dementia"
+        self, exposure: str, age_stratum: str = OVERALL, analysis: str = PRIMARY, outcome: str | None = None
     ) -> Estimate | None:
-        """The estimate per unit of dose, or None where the release has no such row."""
-        rows = self.rows(analysis=analysis, exposure=exposure, age_stratum=age_stratum, outcome=outcome)
+        """The estimate per unit of dose, of the analysis's own outcome; None where the release has no such row."""
+        wanted = outcome or self.outcome_of(analysis)
+        rows = self.rows(analysis=analysis, exposure=exposure, age_stratum=age_stratum, outcome=wanted)
         return next((row for row in rows if row.term.startswith("per ")), None)
 
     def rows(self, **wanted: object) -> list[Estimate]:
@@ -67,10 +69,20 @@ class Release:
 
     def lag_family(self, exposure: str) -> list[Estimate]:
         """The linear estimates of an exposure at every lag, all ages together, the shortest lag first."""
-        rows = self.rows(exposure=exposure, age_stratum=OVERALL, outcome="dementia")
+        rows = self.rows(exposure=exposure, age_stratum=OVERALL, outcome=self.outcome_of(PRIMARY))
         family = [e for e in rows if e.analysis == PRIMARY or e.analysis.startswith("lag-")]
         by_lag = {e.lag_days: e for e in family if e.term.startswith("per ")}
         return [by_lag[lag] for lag in sorted(by_lag)]
+
+    def outcome_of(self, analysis: str) -> str:
+        """The outcome of an analysis as `estimates` calls it: the diagnosis, beside which death stands."""
+        found = (e.outcome for e in self.estimates if e.analysis == analysis and e.outcome != DIED)
+        return next(found, PRIMARY_DIAGNOSIS)
+
+    @property
+    def outcome(self) -> str:
+        """What the primary outcome is called in a sentence."""
+        return words_of(self.outcome_of(PRIMARY))
 
     @property
     def analyses(self) -> list[str]:

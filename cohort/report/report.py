@@ -12,6 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from cohort.analyses import PRIMARY
+from cohort.diagnoses import DIED, load_diagnoses
 from cohort.report import numbers, tables
 from cohort.report.baseline import HEADINGS, adjustment_rows, baseline_groups, said_of_adjustment, said_of_balance
 from cohort.report.channelling import new_start, said_of_starts, starts_rows
@@ -22,6 +24,7 @@ from cohort.report.comparison import COMPARED, bounds, other_analyses
 from cohort.report.composition import compositions
 from cohort.report.coverage import coverage_by_class, coverage_groups, supply_rows
 from cohort.report.effects import Effect
+from cohort.report.ends import competing_words, ends
 from cohort.report.estimator import estimator_parts
 from cohort.report.figures import figures
 from cohort.report.flow import steps
@@ -65,24 +68,26 @@ def build_report(release: Path, truth: Mapping[str, Any] | None = None) -> Path:
 def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
     protocol = protocol_of(release)
     terms = terms_of(release, protocol)
-    study = Study(release, terms, read_truth(truth, terms.metric, terms.per))
+    planted = read_truth(truth, terms.metric, terms.per, release.outcome_of(PRIMARY))
+    study = Study(release, terms, planted)
     parts = compositions(release.drugs, terms.drug_metric)
     found = checks(release)
     return _environment().get_template("report.html.j2").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        title=protocol.study.name if protocol else "Benzodiazepine dose by TSPO affinity and dementia",
+        title=protocol.study.name if protocol else f"Benzodiazepine dose by TSPO affinity and {release.outcome}",
         run=release.run,
         cdm=release.run.get("cdm") or {},
         cdm_name=_first(release.run, "cdm_source_name", "name", "location") or "CDM not named",
         cdm_persons=_first(release.run, "person_count", "persons"),
         release=release,
         terms=terms,
+        rationale=_rationale(release),
         truth=study.truth,
         answer=answer(release, terms, parts, study.truth),
         key_figures=key_figures(release, terms),
         checks=found,
         verdicts=tally(found),
-        limitations=limitations(release, terms, parts),
+        limitations=limitations(release, terms, parts, protocol),
         methods=paragraphs(protocol) if protocol else [],
         fields=field_table(protocol) if protocol else {},
         known_share=known_share(release),
@@ -123,6 +128,12 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
     )  # fmt: skip
 
 
+def _rationale(release: Release) -> str:
+    """Why this outcome is asked about, beside the question of the study; empty where nothing is to be added."""
+    known = load_diagnoses().get(release.outcome_of(PRIMARY))
+    return known.rationale if known else ""
+
+
 def _first(run: Mapping[str, Any], *names: str) -> Any:
     """The first of these facts of the CDM that is known."""
     cdm = run.get("cdm") or {}
@@ -140,8 +151,10 @@ def _hazard_ratios(study: Study) -> dict[str, Any]:
         "by_age": [tables.effect_group(e, study.effects(e)) for e in EXPOSURES],
         "by_dose": [tables.effect_group(e, study.dose_effects(e)) for e in CLASSES if study.dose_effects(e)],
         "by_lag": [tables.effect_group(e, study.lag_effects(e)) for e in EXPOSURES if study.lag_effects(e)],
-        "of_death": _one_of_each(release, outcome="death"),
-        "incidence_rows": incidence_table(release.curves),
+        "of_death": _one_of_each(release, outcome=DIED),
+        "rival": competing_words(release),
+        "ends": list(ends(release).values()),
+        "incidence_rows": incidence_table(release.curves, ends(release)),
     }
 
 
@@ -178,6 +191,7 @@ def _environment() -> jinja2.Environment:
 def _filters() -> dict[str, Any]:
     shown: Sequence[Any] = (
         numbers.released_count, numbers.amount, numbers.plain, numbers.count, numbers.percent,
-        numbers.humanised, numbers.years, numbers.recorded, tables.facts, tables.crude_rate, tables.age_label,
+        numbers.humanised, numbers.capital, numbers.years, numbers.recorded, tables.facts, tables.crude_rate,
+        tables.age_label,
     )  # fmt: skip
     return {function.__name__: function for function in shown}

@@ -1,7 +1,7 @@
 """Whether an effect stays or fades: rival hypotheses, hazard ratios of histories, time since the last dose, weights.
 
 In: a release. Out: rows of text and two pictures. What is shown stands at every lag side by side, for a curve that
-falls at one lag is also what prescribing for first signs of dementia leaves.
+falls at one lag is also what prescribing for first signs of the outcome leaves.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from cohort.analyses import PRIMARY
 from cohort.models.reversibility import LIFETIME, SINCE_LAST, WEIGHTED
 from cohort.report.classes import CLASSES, EXPOSURES
 from cohort.report.effects import Effect
@@ -116,13 +117,14 @@ def recency_picture(release: Release) -> Picture | None:
     drawn = []
     for exposure, lag in dict.fromkeys((row["exposure"], row["lag_days"]) for row in rows):
         own = [row for row in rows if (row["exposure"], row["lag_days"]) == (exposure, lag)]
-        points = [Point(place, Effect(_short(row["history"]), _as_estimate(row))) for place, row in enumerate(own)]
+        effects = [Effect(_short(row["history"]), _as_estimate(row, release.outcome_of(PRIMARY))) for row in own]
+        points = [Point(place, effect) for place, effect in enumerate(effects)]
         look = EXPOSURES[exposure]
         named = type(look)(f"{look.name}, lag {years(int(lag))}", look.plural, look.colour, look.marker, look.line)
         drawn.append(Panel(named, points))
     if not drawn:
         return None
-    title = "Hazard ratio of dementia by time since the last dose"
+    title = f"Hazard ratio of {release.outcome} by time since the last dose"
     said = "A panel for each class at each lag, against never; the numbers are in histories.csv."
     return panels("recency", title, said, drawn, "Days since the last dose", 2)
 
@@ -131,8 +133,8 @@ def _short(label: str) -> str:
     return label.removesuffix(" days ago").replace("current", "0").replace("-", f"{EN_DASH}\n")
 
 
-def _as_estimate(row: Row) -> Estimate:
-    words = ("", COX, "dementia", "age", row["exposure"], "", row["history"], "never", OVERALL)
+def _as_estimate(row: Row, outcome: str) -> Estimate:
+    words = ("", COX, outcome, "age", row["exposure"], "", row["history"], "never", OVERALL)
     return Estimate(
         *words,
         int(row["lag_days"]),

@@ -4,12 +4,12 @@ In: rows of `risks.csv`. Out: a table for each class and age, of rows of text by
 or not estimable says so in the place of its numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cohort.report.classes import CLASSES, EXPOSURES
-from cohort.report.incidence import OUTCOMES
-from cohort.report.numbers import ABSENT, EN_DASH, NO_BREAK, count, difference, p_value, percent
+from cohort.report.ends import ends
+from cohort.report.numbers import ABSENT, EN_DASH, NO_BREAK, capital, count, difference, p_value, percent
 from cohort.report.release import Release, Row, told
 
 _SOLE = "reference"
@@ -53,20 +53,21 @@ def risk_tables(release: Release) -> list[RiskTable]:
     ages = sorted({row["from_age"] for row in release.risks}, key=float)
     middle = ages[len(ages) // 2] if ages else ""
     keys = [(exposure, age) for exposure in CLASSES for age in ages]
-    return [_table(release.risks, *key, is_open=key == (CLASSES[0], middle)) for key in keys]
+    names = ends(release)
+    return [_table(release.risks, *key, names, is_open=key == (CLASSES[0], middle)) for key in keys]
 
 
-def _table(risks: Sequence[Row], exposure: str, age: str, is_open: bool) -> RiskTable:
+def _table(risks: Sequence[Row], exposure: str, age: str, names: Mapping[str, str], is_open: bool) -> RiskTable:
     rows = [row for row in risks if (row["exposure"], row["from_age"]) == (exposure, age)]
     years = sorted({row["years"] for row in rows}, key=float)
-    groups = [_group(rows, outcome, within) for outcome in OUTCOMES for within in years]
+    groups = [_group(rows, outcome, name, within) for outcome, name in names.items() for within in years]
     return RiskTable(EXPOSURES[exposure].name, EXPOSURES[exposure].colour, age, is_open, groups)
 
 
-def _group(rows: Sequence[Row], outcome: str, years: str) -> RiskGroup:
+def _group(rows: Sequence[Row], outcome: str, name: str, years: str) -> RiskGroup:
     own = [row for row in rows if (row["outcome"], row["years"]) == (outcome, years)]
-    name = f"{OUTCOMES[outcome]} within {years} year{'' if years == '1' else 's'}"
-    return RiskGroup(name, [_row(row) for row in own])
+    title = f"{capital(name)} within {years} year{'' if years == '1' else 's'}"
+    return RiskGroup(title, [_row(row) for row in own])
 
 
 def _row(row: Row) -> RiskRow:

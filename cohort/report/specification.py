@@ -51,13 +51,13 @@ class Specification:
 
 
 def specifications(release: Release) -> list[Specification]:
-    """All analyses in the primary unit of dose, sorted by their estimate; those without one come last."""
+    """All analyses of the primary outcome and unit of dose, sorted by their estimate; those without one come last."""
     planned = release.contrast
     if planned is None:
         return []
-    unit = (planned.metric, planned.term)
+    asked = (planned.outcome, planned.metric, planned.term)
     rows = [release.linear(CONTRAST, analysis=name) for name in release.analyses]
-    found = [_of_analysis(row) for row in rows if row is not None and (row.metric, row.term) == unit]
+    found = [_of_analysis(row) for row in rows if row and (row.outcome, row.metric, row.term) == asked]
     found += [_of_check(row) for row in release.class_checks if _is_contrast(row)]
     return sorted(found, key=lambda one: (one.bounds is None, one.bounds or ()))
 

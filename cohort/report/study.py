@@ -36,7 +36,8 @@ class Study:
 
     def dose_effects(self, exposure: str) -> list[Effect]:
         """The estimates of an exposure's dose categories, all ages together."""
-        rows = self.release.rows(analysis=PRIMARY, exposure=exposure, age_stratum=OVERALL, outcome="dementia")
+        own = self.release.outcome_of(PRIMARY)
+        rows = self.release.rows(analysis=PRIMARY, exposure=exposure, age_stratum=OVERALL, outcome=own)
         return [Effect(row.term.replace("-", EN_DASH), row) for row in rows if not is_linear(row)]
 
     def lag_effects(self, exposure: str) -> list[Effect]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cohort.diagnoses import words_of
 from cohort.report.classes import EXPOSURES, exposure_of, look_of
 from cohort.report.composition import TSPO_CLASSES, was_dispensed
 from cohort.report.effects import Effect, full_reason
@@ -125,8 +126,8 @@ def not_shown(release: Release) -> list[NotShown]:
 
 def _outcome(estimate: Estimate) -> str:
     """The outcome, and the model where it is not one of the main tables' models."""
-    model = _MODELS.get(estimate.model, "")
-    return f"{estimate.outcome}, {model}" if model else estimate.outcome
+    model, outcome = _MODELS.get(estimate.model, ""), words_of(estimate.outcome)
+    return f"{outcome}, {model}" if model else outcome
 
 
 def age_label(stratum: str) -> str:
@@ -178,7 +179,7 @@ def time_groups(person_time: Sequence[Row]) -> list[TimeGroup]:
 
 
 def crude_rate(row: Row) -> str:
-    """Dementia events per 1,000 person-years, where both were released."""
+    """Events of the outcome per 1,000 person-years, where both were released."""
     events, time = to_number(row.get("events", "")), to_number(row.get("person_years", ""))
     return f"{events / time * 1000:.1f}" if events is not None and time else ABSENT
 

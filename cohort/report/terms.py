@@ -1,4 +1,4 @@
-"""The words that depend on the protocol: dose unit, amount, lag, level of the intervals.
+"""The words that depend on the protocol: outcome, dose unit, amount, lag, level of the intervals.
 
 In: a release. Out: `Terms`, used by every sentence and figure, and the protocol as it was run.
 """
@@ -16,13 +16,14 @@ from cohort.results import Estimate
 
 @dataclass(frozen=True)
 class Terms:
-    """What an estimate of the primary analysis is per, after which lag, and how wide its interval is."""
+    """What an estimate of the primary analysis is of and per, after which lag, and how wide its interval is."""
 
     per: float
     metric: str
     lag_days: int
     level: float
     window_days: int | None = None
+    outcome: str = "dementia"
 
     @property
     def unit(self) -> str:
@@ -90,8 +91,9 @@ def terms_of(release: Release, protocol: Protocol | None) -> Terms:
     if protocol:
         exposure = protocol.exposure
         level = protocol.model.confidence_level
-        return Terms(exposure.per, exposure.metric, exposure.lag_days, level, exposure.window_days)
+        window, outcome = exposure.window_days, protocol.outcome.words
+        return Terms(exposure.per, exposure.metric, exposure.lag_days, level, window, outcome)
     row = release.contrast
     if row is None:
         return Terms(365, "dme", 0, 0.95)
-    return Terms(float(row.term.removeprefix("per ")), row.metric, row.lag_days, 0.95)
+    return Terms(float(row.term.removeprefix("per ")), row.metric, row.lag_days, 0.95, outcome=release.outcome)

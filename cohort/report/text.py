@@ -12,7 +12,7 @@ from cohort.report.checks import reasons_for_no_answer
 from cohort.report.classes import CLASSES, EXPOSURES
 from cohort.report.composition import Composition
 from cohort.report.effects import full_reason, short_reason
-from cohort.report.numbers import count, interval, listed, p_equals, range_of_change, ratio, years
+from cohort.report.numbers import capital, count, interval, listed, p_equals, range_of_change, ratio, years
 from cohort.report.release import Release
 from cohort.report.terms import Terms
 from cohort.report.truth import Truth
@@ -58,7 +58,7 @@ def answer(release: Release, terms: Terms, parts: Sequence[Composition], truth: 
         _lag_sentence(release, terms),
         _truth_sentence(contrast, truth),
     ]
-    return Answer(True, False, _headline(contrast, terms.noun), [s for s in sentences if s], limits)
+    return Answer(True, False, _headline(contrast, terms), [s for s in sentences if s], limits)
 
 
 def _no_contrast(contrast: Estimate | None) -> str:
@@ -69,16 +69,18 @@ def _no_contrast(contrast: Estimate | None) -> str:
     return f"This run gives no answer: the primary contrast is {full_reason(contrast)}."
 
 
-def _headline(contrast: Estimate, noun: str) -> str:
+def _headline(contrast: Estimate, terms: Terms) -> str:
+    noun = terms.noun
     lower, upper = contrast.ci_lower or 0.0, contrast.ci_upper or float("inf")
     went = (
-        f"{noun.capitalize()} of TSPO binders went with a {{}} hazard of dementia than the same {noun} of non-binders."
+        f"{noun.capitalize()} of TSPO binders went with a {{}} hazard of {terms.outcome} than the same "
+        f"{noun} of non-binders."
     )
     if lower > 1:
         return went.format("higher")
     if upper < 1:
         return went.format("lower")
-    return "The data do not tell TSPO binders and non-binders apart in their association with dementia."
+    return f"The data do not tell TSPO binders and non-binders apart in their association with {terms.outcome}."
 
 
 def _contrast_sentence(contrast: Estimate, terms: Terms) -> str:
@@ -152,12 +154,12 @@ def _limits(terms: Terms, parts: Sequence[Composition]) -> list[str]:
         else "It does not separate the class from its drugs: no dose of a binder was released."
     )
     return [
-        "It does not say that dose causes or prevents dementia: who is prescribed which drug, and why, is "
+        f"It does not say that dose causes or prevents {terms.outcome}: who is prescribed which drug, and why, is "
         "observed, not assigned.",
         drug,
         f"It says nothing of the newest {terms.lag} of dose before each day at risk."
         if terms.lag_days
-        else "No recent dose is left out, so prescribing for early symptoms of dementia is in the answer.",
+        else f"No recent dose is left out, so prescribing for early symptoms of {terms.outcome} is in the answer.",
         "It is no advice to start, stop or change a medicine.",
     ]
 
@@ -173,7 +175,7 @@ def key_figures(release: Release, terms: Terms) -> list[KeyFigure]:
     return [
         *effects,
         KeyFigure("Persons", count(persons), "in the primary model" if is_linear else "with known or unknown dose"),
-        KeyFigure("Dementia events", count(events), "confirmed as the protocol says"),
+        KeyFigure(f"{capital(terms.outcome)} events", count(events), "confirmed as the protocol says"),
         KeyFigure("Person-years", count(time), each),
     ]
 
@@ -184,7 +186,7 @@ def _counted(release: Release) -> Estimate | None:
         *(e for e in map(release.linear, EXPOSURES) if e),
         *(
             replace(e, person_years=None)
-            for e in release.rows(analysis=PRIMARY, age_stratum=OVERALL, outcome="dementia")
+            for e in release.rows(analysis=PRIMARY, age_stratum=OVERALL, outcome=release.outcome_of(PRIMARY))
         ),
     ]
     return next((e for e in rows if e.persons is not None), None)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cohort.diagnoses import PRIMARY_DIAGNOSIS, words_of
 from cohort.report.classes import exposure_of
 from cohort.results import CONTRAST, OVERALL
 
@@ -47,17 +48,23 @@ class Truth:
         return {age: value - non_binder[age] for age, value in binder.items() if age in non_binder}
 
 
-def read_truth(content: Mapping[str, Any] | None, metric: str, per: float) -> Truth | None:
+def read_truth(
+    content: Mapping[str, Any] | None, metric: str, per: float, outcome: str = PRIMARY_DIAGNOSIS
+) -> Truth | None:
     """The truth from the simulator's file, or None for real data.
 
     Args:
         content: the file's content; `log_hazard_ratio` maps class -> age stratum -> value per `per` units.
         metric: dose unit of the estimates. In another unit than the truth's there is nothing to compare.
         per: how many units the estimates are per; the truth is rescaled to it.
+        outcome: of the estimates; the effect is planted on the onset of dementia of any kind, and on nothing else.
     """
     if content is None:
         return None
-    is_comparable = content.get("dose_unit", metric) == metric
+    is_comparable = content.get("dose_unit", metric) == metric and outcome == PRIMARY_DIAGNOSIS
+    other = (
+        () if outcome == PRIMARY_DIAGNOSIS else (f"it is planted on dementia of any kind, not on {words_of(outcome)}",)
+    )
     scale = per / content.get("per", per)
     return Truth(
         {
@@ -69,5 +76,5 @@ def read_truth(content: Mapping[str, Any] | None, metric: str, per: float) -> Tr
         content.get("persons"),
         content.get("seed"),
         content.get("diagnosis_delay_days"),
-        tuple(content.get("why_not_exact", ())),
+        (*content.get("why_not_exact", ()), *other),
     )

@@ -796,7 +796,7 @@ def test_without_other_analyses_there_is_no_section_for_them(page):
         ({"hospital_stays": "ignore"}, "Stays in hospital change nothing."),
         ({"same_day_duplicates": "add"}, "Equal fills of one day all count."),
         ({"same_day_duplicates": "collapse"}, "Equal fills of one day count once."),
-        ({"tier": "D1"}, "Dementia is defined by tier D1."),
+        ({"tier": "D1"}, "The outcome is defined by tier D1."),
         ({"minimum_age_years": 60}, "Minimum age years is 60 instead of 50."),
         ({"age_bands": [50, 70]}, "Age bands is 50, 70 instead of 50, 65, 75, 85."),
         ({"confidence_level": 0.9}, "Confidence level is 0.9 instead of 0.95."),
