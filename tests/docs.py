@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cohort.covariates import Covariate
+from cohort.diagnoses import Diagnosis, load_diagnoses
 from cohort.protocol import Protocol
 from cohort.protocol_sections import AnalysisSpec
 from cohort.reference import Affinity, Drug
@@ -23,7 +24,7 @@ from cohort.synthetic.scenarios import SCENARIOS
 ROOT = Path(__file__).resolve().parents[1]
 
 MODULES = (
-    *("entry", "birth", "eligibility", "exit", "outcome", "concept_sets", "covariates"),
+    *("entry", "birth", "eligibility", "exit", "outcome", "other_outcomes", "concept_sets", "covariates"),
     *("dose", "missing_dose", "supply", "hospital_stays", "metrics", "lag", "person_time", "accrued", "coverage"),
     *("channelling", "baseline"),
 )
@@ -47,6 +48,7 @@ CONFIG_FILES = {
     "NOTICE.md": "What the facts come from, their terms, and how to read sources and grades.",
     "study.toml": "The primary protocol, with the reasons and sources of its choices beside them.",
     "every_metric.toml": "The primary protocol with every metric of exposure beside it, to run or to copy from.",
+    "diagnoses.toml": "What each outcome is made of: codes, drugs, tier and exclusions, each with its reason.",
     "drugs.csv": "The study drugs, one per row: identifiers, WHO doses, diazepam equivalents, half-lives.",
     "tspo_affinity.csv": "TSPO binding, one measurement or finding per row; a drug's class follows from it by rule.",
     "tspo_findings.csv": "What a finding in words counts as: the level of affinity of each, and why.",
@@ -127,7 +129,28 @@ def config_readme(root: Path = ROOT) -> str:
             parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
     for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity, "covariates.csv": Covariate}.items():
         parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
-    return "\n\n".join([*parts, *_worlds()]) + "\n"
+    return "\n\n".join([*parts, *_outcomes(), *_worlds()]) + "\n"
+
+
+def _outcomes() -> list[str]:
+    """What follows from each diagnosis, and why."""
+    parts = [
+        "## Outcomes",
+        "`tspo run --set diagnosis=NAME` studies another outcome. These fields of the protocol follow from it unless "
+        "they are set, and so does the title. The name is the `outcome` of the results. A further diagnosis is a table "
+        "of diagnoses.toml.",
+    ]
+    for name, diagnosis in load_diagnoses().items():
+        rows = [
+            [_code(field), _code(json.dumps(value)) if value else "none", _one_line(diagnosis.why.get(field, ""))]
+            for field, value in _following(diagnosis).items()
+        ]
+        parts += [f"### {name}", _table(["key", "value", "why"], rows)]
+    return parts
+
+
+def _following(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {field: value for (section, field), value in diagnosis.protocol_fields().items() if section != "study"}
 
 
 def _worlds() -> list[str]:
