@@ -63,7 +63,10 @@ def with_estimate(
     if contrast is None or reason:
         return replace(row, status=f"not estimable: {reason or 'the model has no such coefficient'}")
     level = setting.protocol.model.confidence_level
-    lower, upper = wald_interval(contrast.estimate, contrast.standard_error, level)
+    with np.errstate(over="ignore"):
+        lower, upper = wald_interval(contrast.estimate, contrast.standard_error, level)
+    if not np.isfinite(upper):
+        return replace(row, status="not estimable: its interval has no end")
     return replace(
         row,
         hazard_ratio=float(np.exp(contrast.estimate)),

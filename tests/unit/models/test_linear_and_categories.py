@@ -353,6 +353,25 @@ def test_every_row_is_there_when_nobody_is(model: str, frame: pl.DataFrame) -> N
     assert all(row.status.startswith("not estimable: no ") for row in nobody.estimates)
 
 
+def test_an_interval_without_an_end_is_no_estimate() -> None:
+    """Two categories that run off together keep a coefficient, of which the data say nothing."""
+    ends = [
+        (18002, 0, 0.0, 0.0),
+        (18002, 1, 0.0, 50.0),
+        (18001, 0, 0.0, 0.0),
+        (18001, 1, 50.0, 0.0),
+        (18002, 1, 0.0, 400.0),
+    ]
+    rows = [
+        interval(person, 18000, stop, (0.0, non_binder, unknown), sex="F", depression=person % 2, event=event)
+        for person, (stop, event, non_binder, unknown) in enumerate(ends)
+    ]
+    found = by(run("categories", prepare(person_time(rows), PROTOCOL)), exposure="tspo_unknown", term=">365")
+    assert [(row.status, row.log_hr, row.ci_upper) for row in found] == [
+        ("not estimable: its interval has no end", None, None)
+    ]
+
+
 @st.composite
 def cohorts(draw: st.DrawFn) -> list[Row]:
     """One to eight persons of one or two intervals: too few for nearly everything."""
