@@ -126,10 +126,12 @@ def test_sql_equals_the_day_by_day_oracle(cdm: dict[str, Any], chosen: oracle.Se
 @given(worlds.cdm_tables(), worlds.outcome_settings())
 def test_other_outcomes_end_follow_up_as_the_oracle_says(cdm: dict[str, Any], chosen: oracle.Settings) -> None:
     """Entry, exit and why: the outcome, a diagnosis that competes with it, death, or none of them."""
-    tables = run_tables(cdm, protocol_of(chosen), ["person_time"], study_tables())
+    tables = run_tables(cdm, protocol_of(chosen), ["person_time", "channelling"], study_tables())
     expected = oracle.person_time(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen)
     ends = ("person_id", "start_day", "stop_day", "event", "competing_diagnosis", "death")
     assert _rows(tables["person_time"], ends) == _rows(expected, ends)
+    starts = oracle.channelling(cdm, worlds.STUDY_DRUGS, worlds.CONCEPT_SETS, chosen, TIMES_BEFORE_DIAGNOSIS)
+    assert _sorted(tables["channelling"], CHANNELLING) == _sorted(starts, CHANNELLING)
 
 
 def _changes(tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

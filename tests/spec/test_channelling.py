@@ -289,3 +289,32 @@ def test_a_person_who_starts_a_class_in_two_times_is_a_starter_in_each(build):
         ("3 to 6 months", 1, 0),
         ("6 to 12 months", 1, 1),
     ]
+
+
+def test_a_competing_diagnosis_is_not_the_diagnosis(build):
+    """Times are those before the outcome that is studied; who gets another dementia first is not diagnosed with it."""
+    assert build(
+        "channelling",
+        diagnosis="alzheimers_disease",
+        cohort="""
+            person_id | sex    | birth_date | entry_day | exit_day | exit_date  | index_year | exit_reason
+            ----------+--------+------------+-----------+----------+------------+------------+--------------------
+                    1 | Female | 1950-01-01 | 22280     | 22341    | 2011-03-03 | 2011       | alzheimers_disease
+                    2 | Male   | 1950-01-01 | 22280     | 22341    | 2011-03-03 | 2011       | competing diagnosis
+        """,
+        dose="""
+            person_id | tspo_class | fill_date  | status
+            ----------+------------+------------+---------
+                    1 | binder     | 2011-02-01 | computed
+                    2 | binder     | 2011-02-01 | computed
+        """,
+    ) == drawn("""
+            tspo_class | sex    | time_before_diagnosis | starts
+            -----------+--------+-----------------------+-------
+            binder     | Female | 0 to 3 months         | 1
+            non_binder | Female | 0 to 3 months         | 0
+            unknown    | Female | 0 to 3 months         | 0
+            binder     | Male   |                       | 1
+            non_binder | Male   |                       | 0
+            unknown    | Male   |                       | 0
+    """)

@@ -166,6 +166,16 @@ def test_a_class_that_is_preferred_warns_and_is_named() -> None:
     assert "prefer a TSPO class by more than chance" in said.meaning
 
 
+@pytest.mark.parametrize("binders", [60, 120])
+def test_the_check_speaks_of_the_outcome_that_was_studied(binders: int) -> None:
+    made = alike(binders, 180 if binders == 60 else 120, 120)
+    said = channelling_check(made, PROTOCOL.changed(diagnosis="bipolar_disorder"))
+    assert said.meaning.startswith("Within the lag before a diagnosis of bipolar disorder new starts ")
+    assert "dementia" not in said.meaning
+    of_dementia = channelling_check(made, PROTOCOL)
+    assert of_dementia.meaning == said.meaning.replace("bipolar disorder", "dementia")
+
+
 def test_what_chance_explains_passes_up_to_the_limit_of_the_protocol() -> None:
     made = alike(100, 109, 120)
     said = channelling_check(made, PROTOCOL)

@@ -82,6 +82,14 @@ def test_the_specification_curve_has_every_contrast_in_the_planned_unit_sorted(f
     assert found[-1].reason == "not estimable: nobody took a binder"
 
 
+def test_the_specification_curve_has_no_analysis_of_another_outcome(tmp_path):
+    """Its ratio answers another question."""
+    other = estimate(CONTRAST, hr=7.77, analysis="alzheimers", outcome="alzheimers_disease")
+    release = read_release(write_release(tmp_path, [*all_estimates(), other]))
+    assert release.linear(CONTRAST, analysis="alzheimers") is not None
+    assert "alzheimers" not in {one.how for one in specifications(release)}
+
+
 def test_the_specification_curve_says_where_the_planned_one_lies():
     def spec(value, choice="Lag"):
         return Specification(choice, "", (value, value - 0.1, value + 0.1))

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from cohort.protocol import Protocol
@@ -16,10 +17,27 @@ from cohort.report.numbers import NO_BREAK
 from cohort.report.release import read_release
 from cohort.report.tables import not_shown
 from cohort.report.terms import terms_of
+from cohort.results import BY_DRUG, FULLY_ADJUSTED, UNADJUSTED
+from cohort.reversibility_tables import reversibility_tables
 from cohort.summary import headline_outcome, headline_rows, summary_markdown
 from flows.terminal import print_headline
-from tests.unit.test_report import RUN, TRUTH, all_estimates, curve, section, visible, write_release
+from tests.unit.test_report import (
+    EXPOSURES,
+    RUN,
+    TRUTH,
+    all_estimates,
+    curve,
+    estimate,
+    section,
+    visible,
+    write_release,
+)
+from tests.unit.test_report_baseline import BALANCE
+from tests.unit.test_report_channelling import all_starts
+from tests.unit.test_report_class import CHECKS
 from tests.unit.test_report_estimator import all_ages, all_curves, all_models, risky
+from tests.unit.test_report_reversibility import RESULT
+from tests.unit.test_report_use_pattern import ROWS as USE_PATTERNS
 
 GROUPS = ("no study drug", "binder", "other study drug only")
 DEMENTIA = re.compile("dementia", re.IGNORECASE)
@@ -28,7 +46,9 @@ DEMENTIA = re.compile("dementia", re.IGNORECASE)
 def of_outcome(diagnosis):
     """A release of another outcome, with everything that a page can have."""
     protocol = Protocol().changed(diagnosis=diagnosis)
-    rows = [replace(row, outcome=diagnosis) if row.outcome == "dementia" else row for row in all_models()]
+    beside = [estimate(e, model=model) for e in EXPOSURES for model in (UNADJUSTED, FULLY_ADJUSTED)]
+    rows = [*all_models(), *beside, estimate("diazepam", model=BY_DRUG)]
+    rows = [replace(row, outcome=diagnosis) if row.outcome == "dementia" else row for row in rows]
     names = list(protocol.outcome.causes)
     return {
         "estimates": rows,
@@ -37,6 +57,14 @@ def of_outcome(diagnosis):
         "risks": [risky(outcome=o, years=5, category=c) for o in names for c in ("0", "1-90")],
         "age": all_ages(),
         "dose_response": all_curves(),
+        "channelling": all_starts(),
+        "class_checks": CHECKS,
+        "use_patterns": USE_PATTERNS,
+        "balance": BALANCE,
+        **{
+            name: table.with_columns(pl.all().cast(pl.String).fill_null("")).to_dicts()
+            for name, table in reversibility_tables(RESULT, 5).items()
+        },
         "attrition": None,
         "diagnostics": None,
     }
@@ -71,6 +99,15 @@ def test_a_page_on_bipolar_disorder_says_nothing_of_dementia(bipolar):
         ("age", "Rates are Alzheimer&#39;s disease events per 1,000 person-years"),
         ("dose", "Hazard ratio of Alzheimer&#39;s disease by cumulative dose"),
         ("lag", "come before the diagnosis of Alzheimer&#39;s disease and are"),
+        ("lag", "Below each lag stand the Alzheimer&#39;s disease events"),
+        ("lag", "If the first signs of Alzheimer&#39;s disease are treated rather with one class"),
+        ("lag", "Share of each class among new starts, by time before a diagnosis of Alzheimer&#39;s disease"),
+        ("lag", "New starts before a diagnosis of Alzheimer&#39;s disease"),
+        ("use", "TSPO binder: hazard ratio of Alzheimer&#39;s disease by days and daily dose of use"),
+        ("fades", "prescribing for the first signs of Alzheimer&#39;s disease also makes"),
+        ("fades", "Hazard ratio of Alzheimer&#39;s disease by days since the last dose"),
+        ("adjustment", "Hazard ratio of Alzheimer&#39;s disease per 365 diazepam-equivalent days, all ages, by what"),
+        ("class", "Hazard ratio of Alzheimer&#39;s disease per 365 diazepam-equivalent days of each drug"),
         ("incidence", "Alzheimer&#39;s disease and death by exposure"),
         ("incidence", "and on how many get another dementia first"),
         ("incidence", "of Alzheimer&#39;s disease, and of another dementia, and of death without either, by exposure"),

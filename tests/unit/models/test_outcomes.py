@@ -1,16 +1,23 @@
 """The models of another outcome than dementia: its name, its words, and what competes with it beside death."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
+from cohort.analyses import Analysis
+from cohort.covariates import covariate_names
 from cohort.curves import incidence_curves
+from cohort.fitting import DOSE
 from cohort.inputs import EXPOSURES
-from cohort.models import STRATA, columns_needed, prepare
+from cohort.models import STRATA, Setting, columns_needed, fit_model, prepare
+from cohort.models.rows import unmade
 from cohort.protocol import Protocol
 from cohort.risks import absolute_risks
 from cohort.survival.fine_gray import fit_fine_gray
 from cohort.survival.incidence import aalen_johansen
+from tests.risk_tables import counts_of
 from tests.unit.models.made import YEAR, interval, made_cohort, person_time, run
 
 ALZHEIMERS = Protocol().changed(diagnosis="alzheimers_disease", covariates=("depression",))
@@ -42,6 +49,32 @@ def test_without_events_the_reason_is_in_the_words_of_the_diagnosis() -> None:
     for model in ("linear", "subdistribution"):
         found = run(model, prepare(rows, BIPOLAR), BIPOLAR).estimates
         assert {row.status for row in found} == {"not estimable: no bipolar disorder events"}
+
+
+def test_models_with_tables_of_their_own_say_the_same(frame: pl.DataFrame) -> None:
+    """And where there are events, their estimates go by the name of the diagnosis."""
+    own = prepare(person_time([interval(person, 25000, 25100, (100.0, 0.0, 0.0)) for person in range(5)]), BIPOLAR)
+
+    def setting(frame: pl.DataFrame, protocol: Protocol) -> Setting:
+        intervals = frame.select("person_id", "start_day", name=pl.lit("diazepam"), amount=pl.col("dose_tspo_binder"))
+        accrued = intervals.drop_nulls().with_columns(quantity=pl.lit(DOSE))
+        nobody = {name: pl.lit(0, pl.Int8) for name in covariate_names()}
+        covariate = frame.select("person_id").unique().with_columns(**nobody)
+        made = Setting(counts_of(frame, protocol), frame, Analysis("primary", protocol))
+        return replace(made, accrued=accrued.lazy(), covariate=covariate.lazy())
+
+    reasons = set()
+    for model in ("adjustment", "drugs", "duration and intensity", "reversibility"):
+        found = fit_model(model, setting(own, BIPOLAR))
+        reasons |= {row.status for row in (*found.estimates, *found.use_patterns, *found.hypotheses)}
+    assert reasons == {"not estimable: no bipolar disorder events"}
+    for model in ("adjustment", "drugs"):
+        rows = fit_model(model, setting(frame, ALZHEIMERS)).estimates
+        assert {row.outcome for row in rows} == {"alzheimers_disease"}
+
+
+def test_an_analysis_that_failed_has_rows_of_its_own_outcome() -> None:
+    assert {row.outcome for row in unmade(Analysis("other", BIPOLAR), "why")} == {"bipolar_disorder"}
 
 
 def test_a_competing_diagnosis_leaves_the_cause_specific_risk_sets(frame: pl.DataFrame) -> None:
