@@ -575,10 +575,10 @@ in_every_world = examples(
 @given(cdm_tables(), settings())
 def test_intervals_tile_the_time_from_entry_to_exit(cdm, choices):
     rows = oracle.person_time(cdm, STUDY_DRUGS, CONCEPT_SETS, choices)
-    study = period._Study(cdm, oracle.ledger(cdm, STUDY_DRUGS, choices), CONCEPT_SETS, choices)
+    study = period.Study(cdm, oracle.ledger(cdm, STUDY_DRUGS, choices), CONCEPT_SETS, choices)
     for person in cdm["person"]:
         own = [row for row in rows if row["person_id"] == person["person_id"]]
-        followed = period._follow(person, study)
+        followed = period.follow(person, study)
         assert bool(own) == (followed["failed"] is None)
         if own:
             assert (followed["entry"] - followed["birth"]).days == own[0]["start_day"]
