@@ -193,7 +193,10 @@ def fit(
 ) -> Fitted:
     """One Cox fit of these columns, as expressions over patterns, and covariates: those named, or the protocol's."""
     names = setting.protocol.model.covariates if covariates is None else covariates
-    sets = setting.counts[cause].model({**columns, **{name: pl.col(name) for name in names}}, keep)
+    every = {**columns, **{name: pl.col(name) for name in names}}
+    if not every:
+        return Fitted(None, "nobody has a dose")
+    sets = setting.counts[cause].model(every, keep)
     if not sets.n_events:
         return Fitted(None, "no deaths" if cause == "death" else setting.no_events)
     return fit_sets(setting, sets)

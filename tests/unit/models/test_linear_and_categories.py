@@ -331,6 +331,14 @@ def test_a_band_without_persons_or_without_events_says_so() -> None:
     }
 
 
+def test_a_band_in_which_nobody_has_a_dose_says_so_where_nothing_is_adjusted_for() -> None:
+    """Without covariates such a model has no column at all."""
+    plain = PROTOCOL.changed(covariates=())
+    rows = [*EXPOSED_AND_NOT, *(simple(100 + i, 0.0, event=i % 2 == 0, age=80) for i in range(6))]
+    found = by(run("categories by age", prepare(person_time(rows), plain), plain), age_stratum="75 to 84")
+    assert {row.status for row in found} == {"not estimable: nobody has a dose"}
+
+
 def test_without_any_event_every_row_says_so() -> None:
     rows = [simple(person, 100.0) for person in range(5)]
     assert set(reasons(rows, "linear").values()) == {"not estimable: no dementia events"}
