@@ -39,7 +39,9 @@ def survey(cdm: Cdm, protocol: Protocol) -> Survey:
     _look_for_fills(cdm, said)
     _look_for_concepts(cdm, protocol, rows)
     _look_at_people(cdm, said)
-    return Survey(rows=rows, problems=cdm.problems, warnings=cdm.warnings, snapshot=_snapshot(cdm, rows))
+    snapshot = _snapshot(cdm, rows)
+    _look_at_time(cdm, protocol, snapshot)
+    return Survey(rows=rows, problems=cdm.problems, warnings=cdm.warnings, snapshot=snapshot)
 
 
 def resolve_vocabulary(connection: duckdb.DuckDBPyConnection, protocol: Protocol) -> None:
@@ -190,6 +192,16 @@ def _look_at_people(cdm: Cdm, said: _Counts) -> None:
         (count,) = first_row(cdm.connection, query)
         if count:
             cdm.warnings.append(message.format(n=said(count)))
+
+
+def _look_at_time(cdm: Cdm, protocol: Protocol, snapshot: dict[str, Any]) -> None:
+    start, end = protocol.population.study_start, protocol.population.study_end
+    first, last = snapshot["earliest_observation_date"], snapshot["latest_observation_date"]
+    if first and last and ((end and first > end) or (start and last < start)):
+        cdm.problems.append(
+            f"nobody is observed between study_start ({start or 'no limit'}) and study_end ({end or 'no limit'}): this "
+            f"CDM reaches from {first} to {last}; set them to lie in it, or --set study_start=none and study_end=none"
+        )
 
 
 def _snapshot(cdm: Cdm, rows: dict[str, int]) -> dict[str, Any]:
