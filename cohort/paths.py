@@ -19,3 +19,8 @@ def sql_folder() -> Path:
 def config_folder() -> Path:
     """The folder of protocols, drugs, affinities and concept sets."""
     return _folder("config")
+
+
+def preset_names() -> list[str]:
+    """The names of the published designs in `config/presets`, sorted."""
+    return sorted(path.stem for path in (config_folder() / "presets").glob("*.toml"))

@@ -2,7 +2,8 @@
 
 A key that does not exist is an error that names the nearest one that does. The defaults are the primary protocol;
 `config/study.toml` writes them out. What follows from the diagnosis (`cohort.diagnoses`) is filled in where it is not
-set, and goes with a change of it. An `[[analysis]]` is the protocol with a few fields changed, under a name.
+set, and goes with a change of it. An `[[analysis]]` is the protocol with a few fields changed, under a name. A preset
+(`cohort.preset`) is a protocol file that follows a published design, and is found by its name too.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cohort.covariates import covariate_fault
 from cohort.diagnoses import PRIMARY_DIAGNOSIS, load_diagnoses
 from cohort.errors import UsageError, nearest
-from cohort.paths import config_folder
+from cohort.paths import config_folder, preset_names
+from cohort.preset import Preset, Published, require_what_is_open
 from cohort.protocol_sections import (
     HEADLINE,
     Affinity,
@@ -54,6 +56,10 @@ class Protocol(Section):
         (AnalysisSpec.model_validate({"name": "ddd", "metric": "ddd", "models": HEADLINE}),),
         description="More analyses (`[[analysis]]`): each is the protocol with the fields beside its name changed.",
     )
+    preset: Preset | None = Field(None, description="The published design that the protocol follows.")
+    published: tuple[Published, ...] = Field(
+        (), description="Published ratios, shown beside those of the run (`[[published]]`)."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -81,6 +87,14 @@ class Protocol(Section):
                 f"model.covariates has {', '.join(same)}, but whoever has it on or before entry is kept out of a study "
                 f"of {outcome.words}: take it out of covariates"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _preset_speaks_of_fields(self) -> Self:
+        known = [f"{section}.{name}" for section, name, _ in leaf_fields()]
+        for field in (*self.preset.why, *self.preset.must_set) if self.preset else ():
+            if field not in known:
+                raise ValueError(f"[preset]: the protocol has no field '{field}'{nearest(field, known)}")
         return self
 
     @model_validator(mode="after")
@@ -125,13 +139,14 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
     """Read a protocol and apply `key=value` changes.
 
     Args:
-        path: a TOML file; None for the primary protocol, `config/study.toml`.
+        path: a TOML file, or the name of a preset; None for the primary protocol, `config/study.toml`.
         changes: such as `exposure.lag_days=0` or, where the last word is unambiguous, `lag_days=0`; values are TOML.
 
     Raises:
-        UsageError: the file cannot be read, a key is unknown, or a value is out of its bounds.
+        UsageError: the file cannot be read, a key is unknown, a value is out of its bounds, or a preset leaves a field
+            open that nothing sets.
     """
-    path = path or config_folder() / "study.toml"
+    path = _located(path) if path else config_folder() / "study.toml"
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,6 +157,9 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
     parsed = dict(_parse_change(change) for change in changes)
     if parsed:
         protocol = _validated(_with_changes(protocol.model_dump(), parsed), "--set")
+    if protocol.preset:
+        given = {f"{section}.{name}" for section in SECTIONS for name in data.get(section, {})}
+        require_what_is_open(protocol.preset, given | {".".join(_place(key)) for key in parsed}, path.stem)
     for spec in protocol.analysis:
         try:
             protocol.alone(**spec.changes)
@@ -152,13 +170,28 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
 
 def leaf_fields() -> Iterator[tuple[str, str, Any]]:
     """Every field as (section, name, pydantic field), in the order in which a protocol is read."""
-    for section, field in Protocol.model_fields.items():
-        if section == "analysis":
-            continue
-        assert isinstance(field.annotation, type)
-        assert issubclass(field.annotation, BaseModel)
-        for name, leaf in field.annotation.model_fields.items():
+    for section, model in SECTIONS.items():
+        for name, leaf in model.model_fields.items():
             yield section, name, leaf
+
+
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    name: field.annotation
+    for name, field in Protocol.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+}
+"""The sections of the protocol's fields, in the order in which it is read."""
+_OTHER_TABLES: Mapping[str, type[BaseModel]] = {"preset": Preset, "published": Published}
+
+
+def _located(path: Path) -> Path:
+    """The file itself, or that of the preset of this name."""
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    if path.name not in preset_names():
+        presets = nearest(path.name, preset_names())
+        raise UsageError(f"There is no protocol at {path}, and no preset of that name{presets}")
+    return config_folder() / "presets" / f"{path.name}.toml"
 
 
 def _parse_change(change: str) -> tuple[str, object]:
@@ -215,7 +248,7 @@ def _line(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         if len(place) == 1:
             return f"  - unknown section [{key}]{nearest(key, Protocol.model_fields)}"
-        known = [name for section, name, _ in leaf_fields() if section == place[0]]
+        known = list({**SECTIONS, **_OTHER_TABLES}[place[0]].model_fields)
         return f"  - unknown key '{key}'{nearest(place[-1], known)}"
     # A rule about a whole section says itself what is wrong; the section would only be repeated.
     got = "" if isinstance(problem["input"], Mapping) else f" (got {problem['input']!r})"

@@ -57,7 +57,9 @@ class RunSettings(BaseModel):
 
     cdm: str = Field(description="A .duckdb file, or a folder of Parquet or CSV files named by table; read only.")
     out: str = Field(description="The run's folder; made if it is not there.")
-    protocol: str | None = Field(None, description="A protocol file; none: the primary protocol.")
+    protocol: str | None = Field(
+        None, description="A protocol file, or the name of a preset; none: the primary protocol."
+    )
     changes: tuple[str, ...] = Field((), description="Changes of the protocol, such as exposure.lag_days=0.")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         Resources.threads, description="Threads of the database engine."

@@ -17,6 +17,7 @@ import click
 
 from cohort import __version__
 from cohort.errors import TspoError, UsageError
+from cohort.paths import preset_names
 from flows.terminal import print_findings, print_headline, print_rows, progress
 
 _DEMO_PERSONS, _DEMO_SEED = 20_000, 11
@@ -25,7 +26,12 @@ _GATE_FAILED = 3
 _cdm = click.option(
     "--cdm", required=True, metavar="CDM", help="A .duckdb file, or a folder of Parquet or CSV files named by table."
 )
-_protocol = click.option("--protocol", metavar="FILE", help="A protocol file (TOML); none: the primary protocol.")
+_protocol = click.option(
+    "--protocol",
+    metavar="FILE",
+    help="A protocol file (TOML), or a published design by name; none: the primary protocol.  "
+    f"[{', '.join(preset_names())}]",
+)
 _changes = click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a field of the protocol; may be repeated."
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from cohort.analyses import MULTIPLE_IMPUTATION, PRIMARY
 from cohort.diagnoses import words_of
-from cohort.protocol import Protocol
+from cohort.protocol import SECTIONS, Protocol
 from cohort.report.classes import CLASSES, EXPOSURES, metric_of
 from cohort.report.effects import Effect, full_reason
 from cohort.report.methods_dose import EQUIVALENCES
@@ -121,7 +121,7 @@ def in_words(changes: Mapping[str, Any], protocol: Protocol | None) -> str:
 
 
 def _generic(field: str, value: Any, protocol: Protocol | None) -> str:
-    sections = [getattr(protocol, name) for name in Protocol.model_fields if name != "analysis"] if protocol else []
+    sections = [getattr(protocol, name) for name in SECTIONS] if protocol else []
     primary = next((getattr(section, field) for section in sections if field in type(section).model_fields), None)
     instead = f" instead of {_told(primary)}" if primary is not None else ""
     return f"{humanised(field)} is {_told(value)}{instead}."
