@@ -5,9 +5,11 @@ In: the spec tests and the pydantic models. Out: `tests/spec/README.md`, the rul
 """
 
 import ast
+import datetime as dt
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from pydantic import BaseModel
 
 from cohort.covariates import Covariate
 from cohort.diagnoses import Diagnosis, load_diagnoses
-from cohort.protocol import Protocol
+from cohort.paths import config_folder, preset_names
+from cohort.preset import Preset, Published
+from cohort.protocol import SECTIONS, Protocol
 from cohort.protocol_sections import AnalysisSpec
 from cohort.reference import Affinity, Drug
 from cohort.synthetic.scenarios import SCENARIOS
@@ -48,6 +52,7 @@ CONFIG_FILES = {
     "NOTICE.md": "What the facts come from, their terms, and how to read sources and grades.",
     "study.toml": "The primary protocol, with the reasons and sources of its choices beside them.",
     "every_metric.toml": "The primary protocol with every metric of exposure beside it, to run or to copy from.",
+    "presets": "Published designs as protocols, a TOML file each, to run by name.",
     "diagnoses.toml": "What each outcome is made of: codes, drugs, tier and exclusions, each with its reason.",
     "drugs.csv": "The study drugs, one per row: identifiers, WHO doses, diazepam equivalents, half-lives.",
     "tspo_affinity.csv": "TSPO binding, one measurement or finding per row; a drug's class follows from it by rule.",
@@ -123,13 +128,13 @@ def config_readme(root: Path = ROOT) -> str:
         "a value, and `--set study_end=none` takes it away. A *name* is lower case, with digits and underscores.",
     ]
     for section, field in Protocol.model_fields.items():
-        if section == "analysis":
-            parts += _analyses(str(field.description))
-        else:
+        if section in SECTIONS:
             parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
+        elif section == "analysis":
+            parts += _analyses(str(field.description))
     for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity, "covariates.csv": Covariate}.items():
         parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
-    return "\n\n".join([*parts, *_outcomes(), *_worlds()]) + "\n"
+    return "\n\n".join([*parts, *_outcomes(), *_presets(), *_worlds()]) + "\n"
 
 
 def _outcomes() -> list[str]:
@@ -147,6 +152,37 @@ def _outcomes() -> list[str]:
         ]
         parts += [f"### {name}", _table(["key", "value", "why"], rows)]
     return parts
+
+
+def _presets() -> list[str]:
+    """The published designs: what each sets, what it leaves open, how a run differs, and what was published."""
+    parts = [
+        "## Presets",
+        "`tspo run --protocol NAME` follows a published design. A preset sets only what its source states; what that "
+        "leaves open has to be set (`--set`), and a run without it ends with the list. The report tells how a run "
+        "differs from the study, and shows the published ratios beside its own. They are of other people, and nothing "
+        "is tested against them. A preset is a protocol with two tables more:",
+    ]
+    for table, model in {"[preset]": Preset, "[[published]]": Published}.items():
+        parts += [f"### {table}", _one_line(str(model.__doc__)), _field_table(model, with_defaults=True)]
+    for name in preset_names():
+        data = tomllib.loads((config_folder() / "presets" / f"{name}.toml").read_text(encoding="utf-8"))
+        preset = Preset.model_validate(data["preset"])
+        rows = [[_code(field), _code(_set_to(data, field)), _one_line(said)] for field, said in preset.why.items()]
+        rows += [[_code(field), "to be set", _one_line(known)] for field, known in preset.must_set.items()]
+        parts += [
+            f"### {name}",
+            f"{_one_line(preset.citation)}. Read: {preset.source}. {_one_line(preset.population)}",
+            _table(["key", "value", "what is known"], rows),
+            "How a run differs: " + " ".join(map(_one_line, preset.differs)),
+        ]
+    return parts
+
+
+def _set_to(data: dict[str, Any], field: str) -> str:
+    section, name = field.split(".")
+    value = data[section][name]
+    return str(value) if isinstance(value, dt.date) else json.dumps(value)
 
 
 def _following(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from cohort.analyses import PRIMARY
 from cohort.diagnoses import DIED, load_diagnoses
-from cohort.report import numbers, tables
+from cohort.report import numbers, published, tables
 from cohort.report.baseline import HEADINGS, adjustment_rows, baseline_groups, said_of_adjustment, said_of_balance
 from cohort.report.channelling import new_start, said_of_starts, starts_rows
 from cohort.report.checks import VERDICTS, checks, tally
@@ -87,8 +87,10 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         key_figures=key_figures(release, terms),
         checks=found,
         verdicts=tally(found),
-        limitations=limitations(release, terms, parts, protocol),
-        methods=paragraphs(protocol) if protocol else [],
+        limitations=[*published.limitations(protocol), *limitations(release, terms, parts, protocol)],
+        methods=[*published.methods(release, protocol), *paragraphs(protocol)] if protocol else [],
+        preset=protocol.preset if protocol else None,
+        published=published.published_rows(release, protocol),
         fields=field_table(protocol) if protocol else {},
         known_share=known_share(release),
         drug_classes=tables.drug_classes(release.drugs),
@@ -122,6 +124,7 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         not_shown=tables.not_shown(release),
         criteria=steps(release.attrition),
         looks=list(EXPOSURES.values()),
+        class_looks=[EXPOSURES[exposure] for exposure in CLASSES],
         **_hazard_ratios(study),
         **estimator_parts(release),
         **figures(study),
