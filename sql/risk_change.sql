@@ -30,7 +30,7 @@ boundary as (
     from one
 )
 
--- The last day with the outcome and the last with death that are not later: a day between two of either changes nothing.
+-- The last day with the outcome and the last with death, not later: a day between two of either changes nothing.
 select
     boundary.pattern,
     event_time.event_day,
