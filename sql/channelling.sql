@@ -4,59 +4,81 @@ with followed as (
         cohort.person_id,
         cohort.sex,
         cohort.birth_date,
-        -- From the day after entry up to before the last: what is filled on the day of diagnosis may follow it.
-        cohort.entry_day + 1 as first_day,
-        cohort.exit_day as end_day,
         cohort.exit_reason = $diagnosis as is_diagnosed,
-        cohort.index_year // $period_years * $period_years as first_period,
-        cast(extract(year from cohort.exit_date) as integer) as last_year
+        -- From the day after entry up to before the last: what is filled on the day of diagnosis may follow it.
+        cohort.entry_day + 1 as entry_day,
+        cohort.exit_day,
+        band_start.lower_age,
+        cast(greatest(cohort.entry_day + 1, band_start.day + 1) as integer) as first_day,
+        cast(least(cohort.exit_day, coalesce(band_start.end_day + 1, cohort.exit_day)) as integer) as end_day
     from cohort
+    inner join band_start on band_start.person_id = cohort.person_id
 ),
 
 period as (
     select
         followed.person_id,
-        unnest(generate_series(followed.first_period, followed.last_year, $period_years)) as calendar_period
+        followed.sex,
+        followed.birth_date,
+        followed.is_diagnosed,
+        followed.entry_day,
+        followed.exit_day,
+        followed.lower_age,
+        unnest(generate_series(
+            cast(extract(year from followed.birth_date + followed.first_day) as integer)
+            // $period_years * $period_years,
+            cast(extract(year from followed.birth_date + (followed.end_day - 1)) as integer),
+            $period_years
+        )) as calendar_period,
+        followed.first_day,
+        followed.end_day
     from followed
+    where followed.first_day < followed.end_day
+),
+
+dated as (
+    select
+        period.person_id,
+        period.sex,
+        period.is_diagnosed,
+        period.entry_day,
+        period.exit_day,
+        period.lower_age,
+        period.calendar_period,
+        greatest(
+            period.first_day, date_diff('day', period.birth_date, make_date(period.calendar_period, 1, 1))
+        ) as first_day,
+        least(
+            period.end_day,
+            date_diff('day', period.birth_date, make_date(period.calendar_period + $period_years, 1, 1))
+        ) as end_day
+    from period
 ),
 
 -- Those who are not diagnosed have one time without a name; those who are lose what lies before the earliest time.
-span as (
-    select
-        followed.person_id,
-        followed.sex,
-        followed.birth_date,
-        time_before_diagnosis.time_before_diagnosis,
-        greatest(
-            followed.first_day,
-            coalesce(followed.end_day - time_before_diagnosis.at_most_days, followed.first_day)
-        ) as first_day,
-        followed.end_day - coalesce(time_before_diagnosis.above_days, 0) as end_day
-    from followed
-    left join time_before_diagnosis on followed.is_diagnosed
-),
-
 stretch as (
     select
-        span.person_id,
-        span.sex,
-        band_start.lower_age,
-        period.calendar_period,
-        span.time_before_diagnosis,
-        span.first_day as first_day_of_span,
+        dated.person_id,
+        dated.sex,
+        dated.lower_age,
+        dated.calendar_period,
+        time_before_diagnosis.time_before_diagnosis,
         greatest(
-            span.first_day,
-            band_start.day + 1,
-            date_diff('day', span.birth_date, make_date(period.calendar_period, 1, 1))
+            dated.entry_day,
+            coalesce(dated.exit_day - time_before_diagnosis.at_most_days, dated.entry_day)
+        ) as first_day_of_time,
+        greatest(
+            dated.first_day,
+            coalesce(dated.exit_day - time_before_diagnosis.at_most_days, dated.first_day)
         ) as first_day,
-        least(
-            span.end_day,
-            coalesce(band_start.end_day + 1, span.end_day),
-            date_diff('day', span.birth_date, make_date(period.calendar_period + $period_years, 1, 1))
-        ) as end_day
-    from span
-    inner join period on period.person_id = span.person_id
-    inner join band_start on band_start.person_id = span.person_id
+        least(dated.end_day, dated.exit_day - coalesce(time_before_diagnosis.above_days, 0)) as end_day
+    from dated
+    left join time_before_diagnosis
+        on
+            dated.is_diagnosed
+            and dated.first_day < dated.exit_day - time_before_diagnosis.above_days
+            and dated.end_day > dated.exit_day - time_before_diagnosis.at_most_days
+    where not dated.is_diagnosed or time_before_diagnosis.time_before_diagnosis is not null
 ),
 
 observed as (
@@ -65,10 +87,9 @@ observed as (
         stretch.lower_age,
         stretch.calendar_period,
         stretch.time_before_diagnosis,
-        count(*) filter (where stretch.first_day = stretch.first_day_of_span) as persons,
+        count(*) filter (where stretch.first_day = stretch.first_day_of_time) as persons,
         sum(stretch.end_day - stretch.first_day) as days
     from stretch
-    where stretch.first_day < stretch.end_day
     group by stretch.sex, stretch.lower_age, stretch.calendar_period, stretch.time_before_diagnosis
 ),
 
@@ -142,7 +163,6 @@ touched as (
             course.person_id = stretch.person_id
             and course.start_day < stretch.end_day
             and course.end_day > stretch.first_day
-    where stretch.first_day < stretch.end_day
 ),
 
 used as (

@@ -14,7 +14,7 @@ NEVER_DIAGNOSED = """
 DIAGNOSED = """
             person_id | sex    | birth_date | entry_day | exit_day | exit_date  | index_year | exit_reason
             ----------+--------+------------+-----------+----------+------------+------------+------------
-                    1 | Female | 1950-01-01 | 22280     | 22645    | 2012-01-01 | 2011       | dementia
+                    1 | Female | 1950-01-01 | 22279     | 22645    | 2012-01-01 | 2010       | dementia
 """
 
 
@@ -145,7 +145,7 @@ def test_a_fill_of_unknown_dose_is_a_start_but_a_copy_or_an_injection_is_none(bu
 
 
 def test_starts_are_told_by_the_days_before_the_diagnosis(build):
-    """Ninety-one days before belong to the latest three months, ninety-two to those before; entry was 365 before."""
+    """Ninety-one days before belong to the latest three months, ninety-two to those before; follow-up has 365."""
     assert build(
         "channelling",
         cohort=DIAGNOSED,
@@ -161,13 +161,13 @@ def test_starts_are_told_by_the_days_before_the_diagnosis(build):
             -----------+-----------------------+--------+-------------
             binder     | 0 to 3 months         | 1      | 1
             binder     | 3 to 6 months         | 0      | 91
-            binder     | 6 to 12 months        | 0      | 182
+            binder     | 6 to 12 months        | 0      | 183
             non_binder | 0 to 3 months         | 0      | 0
             non_binder | 3 to 6 months         | 1      | 91
-            non_binder | 6 to 12 months        | 0      | 182
+            non_binder | 6 to 12 months        | 0      | 183
             unknown    | 0 to 3 months         | 0      | 0
             unknown    | 3 to 6 months         | 0      | 0
-            unknown    | 6 to 12 months        | 1      | 1
+            unknown    | 6 to 12 months        | 1      | 2
     """)
 
 
@@ -198,7 +198,7 @@ def test_what_lies_more_than_ten_years_before_a_diagnosis_is_left_out(build):
         cohort="""
             person_id | sex  | birth_date | entry_day | exit_day | exit_date  | index_year | exit_reason
             ----------+------+------------+-----------+----------+------------+------------+------------
-                    1 | Male | 1940-01-01 | 22000     | 26298    | 2012-01-01 | 2000       | dementia
+                    1 | Male | 1940-01-01 | 20500     | 26298    | 2012-01-01 | 1996       | dementia
         """,
         dose="""
             person_id | tspo_class | fill_date  | status
@@ -221,6 +221,7 @@ def test_time_is_matched_by_sex_attained_age_and_calendar_period(build):
             ----------+--------+------------+-----------+----------+------------+------------+-------------------
                     1 | Male   | 1950-07-01 | 23550     | 23752    | 2015-07-12 | 2014       | death
                     2 | Female | 1950-07-01 | 23731     | 23742    | 2015-07-02 | 2015       | end of observation
+                    3 | Other  | 1949-07-01 | 23591     | 23619    | 2014-03-01 | 2014       | end of observation
         """,
         dose="""
             person_id | tspo_class | fill_date  | status
@@ -235,17 +236,37 @@ def test_time_is_matched_by_sex_attained_age_and_calendar_period(build):
             binder     | Male   | 65        | 2015            | 0       | 0      | 0
             binder     | Female | 50        | 2015            | 1       | 0      | 9
             binder     | Female | 65        | 2015            | 0       | 0      | 1
+            binder     | Other  | 50        | 2010            | 1       | 0      | 27
             non_binder | Male   | 50        | 2010            | 1       | 0      | 9
             non_binder | Male   | 50        | 2015            | 0       | 0      | 181
             non_binder | Male   | 65        | 2015            | 0       | 0      | 11
             non_binder | Female | 50        | 2015            | 1       | 0      | 9
             non_binder | Female | 65        | 2015            | 0       | 0      | 1
+            non_binder | Other  | 50        | 2010            | 1       | 0      | 27
             unknown    | Male   | 50        | 2010            | 1       | 0      | 9
             unknown    | Male   | 50        | 2015            | 0       | 0      | 181
             unknown    | Male   | 65        | 2015            | 0       | 0      | 11
             unknown    | Female | 50        | 2015            | 1       | 0      | 9
             unknown    | Female | 65        | 2015            | 0       | 0      | 1
+            unknown    | Other  | 50        | 2010            | 1       | 0      | 27
     """)
+
+
+def test_a_time_before_diagnosis_that_begins_with_a_period_has_no_part_in_the_one_before(build):
+    """Ninety-one days before 2 April 2015 is New Year's Day."""
+    table = build(
+        "channelling",
+        cohort="""
+            person_id | sex    | birth_date | entry_day | exit_day | exit_date  | index_year | exit_reason
+            ----------+--------+------------+-----------+----------+------------+------------+------------
+                    1 | Female | 1960-01-01 | 20058     | 20180    | 2015-04-02 | 2014       | dementia
+        """,
+    )
+    columns = ["tspo_class", "calendar_period", "time_before_diagnosis", "persons", "days_at_risk"]
+    assert sorted(row[1:] for row in table.only(columns) if row[0] == "binder") == [
+        (2010, "3 to 6 months", 1, 30),
+        (2015, "0 to 3 months", 1, 91),
+    ]
 
 
 def test_a_person_who_starts_a_class_twice_in_one_time_is_one_starter(build):
