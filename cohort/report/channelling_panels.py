@@ -82,6 +82,7 @@ def _set_scales(axes: Axes, panels: _Panels, has_labels: bool) -> None:
     axes.set_ylim(0, max(panels.top, 0.1) * 1.05)
     axes.xaxis.set_major_locator(FixedLocator([i - 0.5 for i in range(len(edges))]))
     axes.xaxis.set_major_formatter(FixedFormatter(edges))
+    axes.tick_params(axis="x", pad=8)  # the first label stands below that of zero
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}%" if has_labels else ""))
     axes.grid(axis="y", color=INKS["rule"], linewidth=0.7)
