@@ -30,11 +30,6 @@ def other_classifications(protocol: Protocol) -> Iterator[tuple[str, str, Classe
         yield "value of a drug", name, _classes(own, own.grades, summary)
 
 
-def classes_of(drugs: Sequence[str], classes: Classes) -> dict[str, str]:
-    """The classes of some drugs."""
-    return {drug: classes[drug] for drug in drugs}
-
-
 def _with_bound(cut_points: CutPoints, bound: float) -> CutPoints:
     """The bound of a binder moved; the other bounds, which part levels within a class, make room."""
     high, low = min(cut_points.high_nm, bound / 2), max(cut_points.low_nm, bound * 2)

@@ -126,6 +126,18 @@ def suppress_counts(table: pl.DataFrame, counts: Sequence[str], threshold: int, 
     return table.with_columns(pl.when(mask).then(None).otherwise(pl.col(c)).alias(c) for c in (*counts, *with_it))
 
 
+def suppress_groups(
+    table: pl.DataFrame, by: Sequence[str], counts: Sequence[str], threshold: int, with_it: Sequence[str]
+) -> pl.DataFrame:
+    """`suppress_counts` within each group of rows; the rows keep their order, and `status` says which were hidden."""
+    placed = table.with_row_index("_place")
+    parts = [suppress_counts(part, counts, threshold, with_it) for part in placed.partition_by(by)]
+    hidden = pl.concat(parts).sort("_place") if parts else placed
+    is_gone = placed.get_column(counts[0]).is_not_null() & hidden.get_column(counts[0]).is_null()
+    status = pl.when(is_gone & (pl.col("status") == "ok")).then(pl.lit(SUPPRESSED)).otherwise(pl.col("status"))
+    return hidden.with_columns(status.alias("status")).drop("_place")
+
+
 def suppress_attrition(table: pl.DataFrame, threshold: int) -> pl.DataFrame:
     """Suppress small exclusions of an attrition table, and the remainders from which they would follow.
 

@@ -302,23 +302,27 @@ class ModelResult:
     @classmethod
     def from_rows(cls, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Self:
         """The result whose `asdict` these rows are."""
-        return cls(
-            [Estimate(**row) for row in rows["estimates"]],
-            [Diagnostic(**row) for row in rows["diagnostics"]],
-            [DosePoint(**row) for row in rows["dose_points"]],
-            [AdditiveEffect(**row) for row in rows["additive"]],
-            [ClassCheck(**row) for row in rows["class_checks"]],
-            [UsePattern(**row) for row in rows["use_patterns"]],
-            [HypothesisFit(**row) for row in rows["hypotheses"]],
-            [HistoryEffect(**row) for row in rows["history_effects"]],
-            [WeightPoint(**row) for row in rows["weight_points"]],
-        )
+        return cls(**{name: [kind(**row) for row in rows[name]] for name, kind in _KINDS.items()})
 
     def extend(self, other: "ModelResult") -> "ModelResult":
         """Add another model's rows to these."""
         for rows in fields(self):
             getattr(self, rows.name).extend(getattr(other, rows.name))
         return self
+
+
+_KINDS: Mapping[str, Any] = {
+    "estimates": Estimate,
+    "diagnostics": Diagnostic,
+    "dose_points": DosePoint,
+    "additive": AdditiveEffect,
+    "class_checks": ClassCheck,
+    "use_patterns": UsePattern,
+    "hypotheses": HypothesisFit,
+    "history_effects": HistoryEffect,
+    "weight_points": WeightPoint,
+}
+"""What the rows of each field of a `ModelResult` are."""
 
 
 def estimates_frame(estimates: list[Estimate]) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from cohort.disclosure import SUPPRESSED, suppress_counts
+from cohort.disclosure import suppress_groups
 from cohort.results import HistoryEffect, HypothesisFit, ModelResult, WeightPoint
 
 _COUNTS = ("persons", "events")
@@ -26,11 +26,14 @@ def reversibility_tables(result: ModelResult, threshold: int) -> dict[str, pl.Da
     """
     effects, points = _frame(HistoryEffect, result.history_effects), _frame(WeightPoint, result.weight_points)
     numbers = ("log_hr", "se_log_hr", "hazard_ratio", "ci_lower", "ci_upper")
-    by = ["lag_days", "hypothesis", "exposure"]
+    histories = suppress_groups(effects, ["lag_days", "hypothesis", "exposure"], _COUNTS, threshold, numbers)
+    # A curve of which few are exposed is not drawn at all.
+    points = points.with_columns(status=pl.lit("ok"))
+    weights = suppress_groups(points, ["lag_days", "exposure"], _COUNTS, threshold, ("weight", "ci_lower", "ci_upper"))
     return {
         "hypotheses": _frame(HypothesisFit, result.hypotheses),
-        "histories": _hidden(effects, by, threshold, numbers),
-        "weights": _hidden(points, ["lag_days", "exposure"], threshold, ("weight", "ci_lower", "ci_upper")),
+        "histories": histories.drop(_COUNTS),
+        "weights": weights.filter(pl.col("status") == "ok").drop(*_COUNTS, "status"),
     }
 
 
@@ -39,16 +42,3 @@ def _frame(kind: Any, rows: Sequence[Any]) -> pl.DataFrame:
         f.name: pl.Int64 if f.name in _INTEGERS else pl.String if f.name in _WORDS else pl.Float64 for f in fields(kind)
     }
     return pl.DataFrame([asdict(row) for row in rows], schema=types)
-
-
-def _hidden(table: pl.DataFrame, by: Sequence[str], threshold: int, numbers: Sequence[str]) -> pl.DataFrame:
-    placed = table.with_row_index("_place")
-    parts = [suppress_counts(part, _COUNTS, threshold, numbers) for part in placed.partition_by(by)]
-    hidden = pl.concat(parts).sort("_place") if parts else placed
-    is_gone = placed.get_column("persons").is_not_null() & hidden.get_column("persons").is_null()
-    if "status" in table.columns:
-        status = pl.when(is_gone & (pl.col("status") == "ok")).then(pl.lit(SUPPRESSED)).otherwise(pl.col("status"))
-        hidden = hidden.with_columns(status.alias("status"))
-    else:
-        hidden = hidden.filter(~is_gone)
-    return hidden.drop("_place", *_COUNTS)

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 
 import polars as pl
 
-from cohort.disclosure import SUPPRESSED, suppress_counts
+from cohort.disclosure import suppress_groups
 from cohort.results import UsePattern
 
 _COUNTS = ("persons", "events")
@@ -26,13 +26,7 @@ def use_pattern_table(rows: Sequence[UsePattern], threshold: int) -> pl.DataFram
     Args:
         threshold: counts from 1 to threshold - 1 are small.
     """
-    table = pl.DataFrame([asdict(row) for row in rows], schema=_SCHEMA).with_row_index("_place")
     is_cell = (pl.col("duration") != "") & (pl.col("intensity") != "")
-    parts = [
-        suppress_counts(part, _COUNTS, threshold, _NUMBERS)
-        for part in table.with_columns(is_cell.alias("_is_cell")).partition_by("exposure", "_is_cell")
-    ]
-    hidden = pl.concat(parts).sort("_place") if parts else table
-    was_counted = table.get_column("persons").is_not_null() & hidden.get_column("persons").is_null()
-    status = pl.when(was_counted & (pl.col("status") == "ok")).then(pl.lit(SUPPRESSED)).otherwise(pl.col("status"))
-    return hidden.with_columns(status.alias("status")).select(list(USE_PATTERN_SCHEMA))
+    table = pl.DataFrame([asdict(row) for row in rows], schema=_SCHEMA).with_columns(is_cell.alias("_is_cell"))
+    hidden = suppress_groups(table, ["exposure", "_is_cell"], _COUNTS, threshold, _NUMBERS)
+    return hidden.select(list(USE_PATTERN_SCHEMA))

@@ -169,8 +169,6 @@ class _Work:
         """Do all of it; a failure ends the run if it is of the primary analysis, and else that analysis alone."""
         while self._to_build or self._to_fit or self._large or self._running:
             self._start()
-            if not self._running:
-                continue  # what was left was of an analysis that has failed
             first = next(as_completed(list(self._running.values())))
             job = next(job for job, future in self._running.items() if future is first)
             del self._running[job]

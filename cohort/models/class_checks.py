@@ -13,13 +13,13 @@ from random import Random
 
 import numpy as np
 
-from cohort.classification import classes_of, other_classifications
+from cohort.classification import other_classifications
 from cohort.counts import CONTRASTED
 from cohort.fitting import Fitted, Setting, fit_sets
 from cohort.inputs import EXPOSURES, classified_drugs
 from cohort.models.doses import DrugDoses, Weights
-from cohort.models.rows import blank, with_estimate
-from cohort.results import CONTRAST, OVERALL, ClassCheck, Diagnostic
+from cohort.models.rows import numbers
+from cohort.results import CONTRAST, ClassCheck, Diagnostic
 from cohort.survival.arrays import Floats
 from cohort.survival.cox import CoxFit, inverse
 from cohort.survival.inference import restricted_fits
@@ -94,7 +94,7 @@ def _variants(setting: Setting, drugs: Sequence[str]) -> Iterator[_Variant]:
         if classes[drug] != "unknown":
             yield _Variant("leave one drug out", f"without {drug}", {**_by_class(others), drug: {drug: 1.0}}, contrast)
     for check, name, sorted_otherwise in other_classifications(setting.protocol):
-        yield _Variant(check, name, _by_class(classes_of(drugs, sorted_otherwise)), contrast)
+        yield _Variant(check, name, _by_class({drug: sorted_otherwise[drug] for drug in drugs}), contrast)
     yield from _beside(known, classes, setting.protocol.affinity.high_potency_mg)
     weights = {d: row["mg_per_dme"] / row["mg_per_tspo"] for d, row in known.items() if _has_weight(row)}
     rest = {drug: 1.0 for drug in drugs if drug not in weights}
@@ -164,9 +164,7 @@ def _rows(setting: Setting, doses: DrugDoses, variant: _Variant, fits: _Fits) ->
 def _with_estimate(row: ClassCheck, fitted: Fitted, sides: Sequence[str], setting: Setting) -> ClassCheck:
     reason = next((why for side in sides if (why := fitted.reason(side, _in_words(side)))), "")
     contrast = fitted.contrast(dict(zip(sides, (1.0, -1.0), strict=False)))
-    found = with_estimate(blank(setting, OVERALL), contrast, reason, setting)
-    names = ("hazard_ratio", "ci_lower", "ci_upper", "log_hr", "se_log_hr", "p_value", "status")
-    return replace(row, **{name: getattr(found, name) for name in names})
+    return replace(row, **numbers(contrast, reason, setting))
 
 
 _NOUNS = {

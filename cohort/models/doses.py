@@ -49,7 +49,7 @@ class DrugDoses:
         """Persons and events exposed to any of these drugs."""
         key = frozenset(drugs)
         if key not in self._counted:
-            at = self.frame.filter(pl.any_horizontal(pl.col(drug) > 0 for drug in sorted(key))) if key else None
-            found = (at.get_column("person_id").n_unique(), int(at.get_column("event").sum())) if at is not None else ()
-            self._counted[key] = Exposed(*found) if found else Exposed(0, 0)
+            is_exposed = pl.any_horizontal(pl.col(drug) > 0 for drug in sorted(key)) if key else pl.lit(False)
+            counted = pl.col("person_id").n_unique(), pl.col("event").cast(pl.Int64).sum()
+            self._counted[key] = Exposed(*self.frame.lazy().filter(is_exposed).select(counted).collect().row(0))
         return self._counted[key]

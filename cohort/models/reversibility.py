@@ -15,11 +15,12 @@ import polars as pl
 
 from cohort.fitting import STRATA, Setting
 from cohort.inputs import ADDITIVE_METRICS, EXPOSURES
+from cohort.models.rows import numbers
 from cohort.results import HistoryEffect, HypothesisFit, ModelResult, WeightPoint
 from cohort.survival.conditional import conditional_logistic
 from cohort.survival.cox import CoxFit
 from cohort.survival.history import DOSE, FIRST, LAST
-from cohort.survival.inference import wald_interval
+from cohort.survival.inference import bic
 from cohort.survival.sampling import sample_risk_sets
 from cohort.survival.wce import WceFit, fit_wce
 from cohort.survival.weight_basis import Basis, FlatBasis, Stretch, wce_basis
@@ -109,7 +110,7 @@ def _at_lag(setting: Setting, members: pl.DataFrame, courses: Mapping[str, pl.Da
         except ValueError as error:
             found.hypotheses.append(HypothesisFit(lag, name, status=f"not estimable: {error}"))
             continue
-        found.hypotheses.append(_hypothesis(lag, name, fit.fit, fit.bic, _shape(fit)))
+        found.hypotheses.append(_hypothesis(lag, name, fit.fit, _shape(fit)))
         found.history_effects.extend(_effects(setting, lag, name, fit, exposed))
         if name == WEIGHTED:
             found.weight_points.extend(_weights(setting, lag, fit, exposed))
@@ -122,8 +123,8 @@ def _shape(fit: WceFit) -> str:
     return f"knots at {', '.join(f'{day:,}' for day in knots)} days" if knots else ""
 
 
-def _hypothesis(lag: int, name: str, fit: CoxFit, bic: float, shape: str = "") -> HypothesisFit:
-    return HypothesisFit(lag, name, shape, fit.n_events, len(fit.columns), fit.log_likelihood, bic)
+def _hypothesis(lag: int, name: str, fit: CoxFit, shape: str = "") -> HypothesisFit:
+    return HypothesisFit(lag, name, shape, fit.n_events, len(fit.columns), fit.log_likelihood, bic(fit))
 
 
 def _exposed(members: pl.DataFrame, courses: Mapping[str, pl.DataFrame], lag: int) -> dict[str, tuple[int, int]]:
@@ -148,8 +149,7 @@ def _effects(
             yield replace(row, status=f"not estimable: {error}")
             continue
         for found in told.iter_rows(named=True):
-            numbers = {key: value for key, value in found.items() if key != "history"}
-            yield replace(row, history=found["history"], **numbers)
+            yield replace(row, **found)
 
 
 def _weights(setting: Setting, lag: int, fit: WceFit, exposed: Mapping[str, tuple[int, int]]) -> Iterator[WeightPoint]:
@@ -179,9 +179,8 @@ def _since_last(setting: Setting, members: pl.DataFrame, courses: Mapping[str, p
         fit = conditional_logistic(marked, [*taken, *setting.protocol.model.covariates])
     except ValueError as error:
         return ModelResult(hypotheses=[HypothesisFit(lag, SINCE_LAST, status=f"not estimable: {error}")])
-    bic = WceFit(fit, FlatBasis(1), (), marked).bic
     rows = [_recency_row(setting, lag, fit, marked, name, *place) for name, place in columns.items()]
-    return ModelResult(hypotheses=[_hypothesis(lag, SINCE_LAST, fit, bic)], history_effects=rows)
+    return ModelResult(hypotheses=[_hypothesis(lag, SINCE_LAST, fit)], history_effects=rows)
 
 
 def recency_labels() -> list[str]:
@@ -202,19 +201,10 @@ def _recency(members: pl.DataFrame, courses: pl.DataFrame, lag: int, exposure: s
 def _recency_row(
     setting: Setting, lag: int, fit: CoxFit, marked: pl.DataFrame, name: str, exposure: str, label: str
 ) -> HistoryEffect:
-    cell = marked.filter(pl.col(name) > 0)
+    cell = marked.select("person_id", "is_case", name).filter(pl.col(name) > 0)
     counts = cell.get_column("person_id").n_unique(), int(cell.get_column("is_case").sum())
     row = HistoryEffect(lag, SINCE_LAST, exposure, label, *counts)
     contrast = fit.contrast({name: 1}) if counts[0] else None
-    if contrast is None:
-        why = fit.not_estimable.get(name, "nobody's last dose was so long ago").replace(name, "such use")
-        return replace(row, status=f"not estimable: {why}")
-    lower, upper = wald_interval(contrast.estimate, contrast.standard_error, setting.protocol.model.confidence_level)
-    return replace(
-        row,
-        log_hr=contrast.estimate,
-        se_log_hr=contrast.standard_error,
-        hazard_ratio=float(pl.Series([contrast.estimate]).exp()[0]),
-        ci_lower=lower,
-        ci_upper=upper,
-    )
+    why = fit.not_estimable.get(name, "nobody's last dose was so long ago").replace(name, "such use")
+    found = numbers(contrast, why if contrast is None else "", setting)
+    return replace(row, **{field: value for field, value in found.items() if field != "p_value"})

@@ -13,8 +13,8 @@ import polars as pl
 
 from cohort.fitting import DAYS_OF_USE, STRATA, Fitted, Setting, fit_sets
 from cohort.inputs import ADDITIVE_METRICS, EXPOSURES
-from cohort.models.rows import blank, with_estimate
-from cohort.results import OVERALL, ModelResult, UsePattern
+from cohort.models.rows import numbers
+from cohort.results import ModelResult, UsePattern
 from cohort.survival.counting import risk_sets
 
 _YEAR = 365
@@ -79,7 +79,7 @@ def _slopes(setting: Setting, frame: pl.DataFrame) -> Iterator[UsePattern]:
     years = frame.with_columns(pl.col(_days(e)) / _YEAR for e in EXPOSURES)
     fitted = _fit(setting, years, [name(e) for e in EXPOSURES for name in (_days, _mean)])
     for exposure in EXPOSURES:
-        exposed = frame.filter(pl.col(_days(exposure)) > 0)
+        exposed = _exposed(frame, _days(exposure))
         for column, words in ((_days(exposure), (PER_DURATION, "")), (_mean(exposure), ("", PER_INTENSITY))):
             yield _told(setting, fitted, _row(setting, exposure, *words), column, exposed)
 
@@ -99,7 +99,7 @@ def _grid(setting: Setting, frame: pl.DataFrame) -> Iterator[UsePattern]:
     for cell, name in names.items():
         row = _row(setting, *cell)
         if name in taken:
-            yield _told(setting, fitted, row, name, marked.filter(pl.col(name) > 0))
+            yield _told(setting, fitted, row, name, _exposed(marked, name))
         else:
             yield replace(row, persons=0, events=0, status="not estimable: nobody used it so")
 
@@ -120,10 +120,12 @@ def _is_in(column: str, band: tuple[float, float]) -> pl.Expr:
     return (pl.col(column) > above) & (pl.col(column) <= up_to)
 
 
+def _exposed(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Whom and what is counted where a column is above zero: only these columns are copied."""
+    return frame.select("person_id", "event", column).filter(pl.col(column) > 0)
+
+
 def _told(setting: Setting, fitted: Fitted, row: UsePattern, column: str, exposed: pl.DataFrame) -> UsePattern:
     persons, events = exposed.get_column("person_id").n_unique(), int(exposed.get_column("event").sum())
-    found = with_estimate(
-        blank(setting, OVERALL), fitted.contrast({column: 1}), fitted.reason(column, "such use"), setting
-    )
-    names = ("hazard_ratio", "ci_lower", "ci_upper", "log_hr", "se_log_hr", "p_value", "status")
-    return replace(row, persons=persons, events=events, **{name: getattr(found, name) for name in names})
+    found = numbers(fitted.contrast({column: 1}), fitted.reason(column, "such use"), setting)
+    return replace(row, persons=persons, events=events, **found)

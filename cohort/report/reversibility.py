@@ -5,7 +5,7 @@ falls at one lag is also what prescribing for first signs of the outcome leaves.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -120,8 +120,7 @@ def recency_picture(release: Release) -> Picture | None:
         effects = [Effect(_short(row["history"]), _as_estimate(row, release.outcome_of(PRIMARY))) for row in own]
         points = [Point(place, effect) for place, effect in enumerate(effects)]
         look = EXPOSURES[exposure]
-        named = type(look)(f"{look.name}, lag {years(int(lag))}", look.plural, look.colour, look.marker, look.line)
-        drawn.append(Panel(named, points))
+        drawn.append(Panel(replace(look, name=f"{look.name}, lag {years(int(lag))}"), points))
     if not drawn:
         return None
     title = f"Hazard ratio of {release.outcome} by time since the last dose"

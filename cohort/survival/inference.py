@@ -12,7 +12,7 @@ from scipy import optimize, stats
 
 from cohort.survival.arrays import Bools, Floats
 from cohort.survival.cox import TOLERANCE, CoxFit, inverse, newton, newton_step
-from cohort.survival.likelihood import PartialLikelihood
+from cohort.survival.likelihood import Derivatives, PartialLikelihood
 
 _NO_INFORMATION = 1e-9
 """What is left of a variance, as a share, when it is nothing but rounding."""
@@ -72,6 +72,11 @@ def likelihood_ratio_test(larger: CoxFit, smaller: CoxFit | None = None) -> Test
     return chi_square(max(0.0, 2 * gain), larger.degrees_of_freedom - fewer)
 
 
+def bic(fit: CoxFit) -> float:
+    """Schwarz's criterion by events: -2 x log likelihood + coefficients x log(events); the least is the best."""
+    return float(-2 * fit.log_likelihood + fit.degrees_of_freedom * np.log(fit.n_events))
+
+
 def score_test(fit: CoxFit) -> Test:
     """Rao's score test that all coefficients with an estimate are zero."""
     return chi_square(fit.score_statistic, len(fit.columns))
@@ -117,9 +122,14 @@ def restriction_tests(fit: CoxFit, smaller: Sequence[Mapping[str, Mapping[str, f
             column is a combination of others.
 
     Raises:
-        ValueError: see `restricted_fits`.
+        ValueError: a column of the fit has no estimate, but may have one in the smaller model.
     """
-    return [likelihood_ratio_test(fit, restricted) for restricted in restricted_fits(fit, smaller)]
+    likelihood = _whole_likelihood(fit)
+    tests = []
+    for columns in smaller:
+        largest = _maximum_within(likelihood, fit, columns).at.log_likelihood * likelihood.scale
+        tests.append(chi_square(max(0.0, 2 * (fit.log_likelihood - largest)), len(fit.columns) - len(columns)))
+    return tests
 
 
 def restricted_fits(fit: CoxFit, smaller: Sequence[Mapping[str, Mapping[str, float]]]) -> list[CoxFit]:
@@ -132,14 +142,27 @@ def restricted_fits(fit: CoxFit, smaller: Sequence[Mapping[str, Mapping[str, flo
         ValueError: a column of the fit has no estimate, but may have one in the smaller model; or a column of a smaller
             model is a combination of its others.
     """
-    if fit.not_estimable:
-        raise ValueError("; ".join(fit.not_estimable.values()))
-    likelihood = PartialLikelihood(fit.sets, fit.ties)
+    likelihood = _whole_likelihood(fit)
     return [_restricted(likelihood, fit, columns) for columns in smaller]
 
 
-def _restricted(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str, Mapping[str, float]]) -> CoxFit:
-    """The fit where the coefficients are combinations of the columns of a (p, q) basis."""
+def _whole_likelihood(fit: CoxFit) -> PartialLikelihood:
+    """The likelihood of a fit in which every column has an estimate; ValueError for another."""
+    if fit.not_estimable:
+        raise ValueError("; ".join(fit.not_estimable.values()))
+    return PartialLikelihood(fit.sets, fit.ties)
+
+
+class _Within(NamedTuple):
+    """A maximum where the coefficients are combinations of the columns of a (p, q) basis."""
+
+    basis: Floats
+    params: Floats
+    at: Derivatives
+    iterations: int
+
+
+def _maximum_within(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str, Mapping[str, float]]) -> _Within:
     basis = np.array([[weights.get(c, 0.0) for weights in columns.values()] for c in fit.columns])
     basis = basis.reshape(len(fit.columns), len(columns))
     scaled = basis.T @ np.linalg.inv(fit.covariance)
@@ -152,14 +175,20 @@ def _restricted(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str
         iterations += 1
         if is_last:
             break
+    return _Within(basis, params, now, iterations)
+
+
+def _restricted(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str, Mapping[str, float]]) -> CoxFit:
+    basis, params, now, iterations = _maximum_within(likelihood, fit, columns)
     information = basis.T @ now.information @ basis
     _require_information(information, list(columns))
     score = basis.T @ likelihood.at_zero.score
     at_zero = basis.T @ likelihood.at_zero.information @ basis
+    combined = np.linalg.lstsq(basis, params, rcond=None)[0].astype(np.float64)
     return replace(
         fit,
         columns=tuple(columns),
-        params=np.linalg.lstsq(basis, params, rcond=None)[0],
+        params=combined,
         covariance=inverse(information) / likelihood.scale,
         log_likelihood=now.log_likelihood * likelihood.scale,
         score_statistic=float(score @ inverse(at_zero) @ score) * likelihood.scale,

@@ -18,7 +18,7 @@ from cohort.survival.arrays import Floats
 from cohort.survival.conditional import matched_sets
 from cohort.survival.cox import CoxFit, fit_cox
 from cohort.survival.history import history_covariates
-from cohort.survival.inference import place_of
+from cohort.survival.inference import bic, place_of
 from cohort.survival.likelihood import Ties
 from cohort.survival.weight_basis import Basis, FlatBasis, Stretch, WeightBasis
 
@@ -48,9 +48,8 @@ class WceFit:
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion by events: -2 x log likelihood + coefficients x log(events); the least is the best."""
-        fit = self.fit
-        return float(-2 * fit.log_likelihood + fit.degrees_of_freedom * np.log(fit.n_events))
+        """Schwarz's criterion by events; the least is the best."""
+        return bic(self.fit)
 
     def weights(self, exposure: str, level: float = 0.95, covariance: Floats | None = None) -> pl.DataFrame:
         """The weight function of an exposure: what a unit of dose on a past day adds to the log hazard.
