@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 
 from cohort.survival.arrays import Bools, Floats, Ints
-from cohort.survival.counting import distinct, stratum_codes
+from cohort.survival.counting import stratum_codes
+from cohort.survival.distinct import distinct
 from cohort.survival.segments import Segments
 
 Convention = Literal["survival", "crr"]

@@ -13,18 +13,11 @@ import polars as pl
 from scipy import sparse
 
 from cohort.survival.arrays import Bools, Floats, Indices, Ints
-from cohort.survival.risk_sets import RiskSets, Rows, counts
+from cohort.survival.distinct import TABLE, distinct
+from cohort.survival.risk_sets import RiskSets, Rows, counts, row_changes
 
-_TABLE = 8
-"""A lookup table may be this many times as long as the intervals; beyond it places are searched for."""
 _NOTHING = pl.repeat(0, pl.len()).alias("_nothing")
 """In place of the columns of a model that has none: all its rows are alike."""
-_BLOCK = 1 << 17
-"""Rows that are worked on together."""
-_ODD = 0x9E3779B97F4A7C15
-"""An odd number without pattern: 2^64 / golden ratio."""
-_DIGITS = 20
-"""Binary digits of the places of a table: a million."""
 
 
 def risk_sets(
@@ -72,7 +65,7 @@ def risk_sets(
     pattern, example = distinct(rows, own)
     values = rows[example].cast(pl.Float64)
     frequency = None if frequencies is None else intervals.get_column(frequencies).to_numpy().astype(np.float64)
-    many = np.ones(len(index)) if frequency is None else frequency[index]
+    many = None if frequency is None else frequency[index]
     found = Rows(lo[index], hi[index], pattern, is_event[index], index, begin, end, frequency)
     shape = (len(grid), len(example))
     first_time = np.searchsorted(stratum_of_time, np.arange(len(loud)))
@@ -80,8 +73,8 @@ def risk_sets(
         columns=tuple(columns),
         patterns=values.select(list(columns)).to_numpy() if columns else np.zeros((len(example), 0)),
         stratum_of=own[example],
-        change=_change(found, many, shape, first_time[own]),
-        events=counts(found.hi[found.is_event] - 1, pattern[found.is_event], many[found.is_event], shape),
+        change=row_changes(found, many, first_time, shape),
+        events=_events(found, many, shape),
         stratum=stratum_of_time.astype(np.int64),
         time=times[grid % max(len(times), 1)].astype(np.float64),
         strata=tuple(names[k] for k in loud),
@@ -141,90 +134,21 @@ def stratum_codes(intervals: pl.DataFrame, strata: Sequence[str]) -> tuple[Ints,
     return order[code], names
 
 
-def distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints]:
-    """Number the distinct rows, group after group in the order of first appearance.
-
-    Args:
-        frame: any columns.
-        group: (R,) number of each row's group; rows of different groups are distinct.
-
-    Returns:
-        (R,) the number of each row, and (M,) the first row of each number.
-    """
-    keyed = frame if group is None else frame.with_columns(pl.Series("_group", group))
-    if not keyed.width:
-        return np.zeros(frame.height, np.int64), np.zeros(min(frame.height, 1), np.int64)
-    # A hash per column and their sum: half the time of one hash of whole rows, which first puts the rows together.
-    hashes = [pl.col(name).hash(seed) for seed, name in enumerate(keyed.columns)]
-    number, example = _numbered(first_alike(keyed.select(pl.sum_horizontal(hashes)).to_series().to_numpy()), group)
-    if _differs(keyed, number, example):  # two rows of one hash: one in ten million of tables of a million rows
-        rank = keyed.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy() - 1
-        return _numbered(np.unique(rank, return_index=True)[1][rank], group)
-    return number, example
-
-
-def _numbered(first: Ints, group: Ints | None) -> tuple[Ints, Ints]:
-    """The rows that are the first of their kind, group after group, and which of them each row is like."""
-    example = np.flatnonzero(first == np.arange(len(first)))
-    if group is not None:
-        example = example[np.argsort(group[example], kind="stable")]
-    number = np.empty(len(first), np.int64)
-    number[example] = np.arange(len(example))
-    return number[first], example
-
-
-def first_alike(keys: npt.NDArray[np.uint64]) -> Ints:
-    """(R,) the first row with the same key.
-
-    Rows go to places of a table, by the leading digits of the key times an odd number; the first to come stays. Who
-    finds another key in its place goes on to the next table. A table is no larger than the processor's cache, and rows
-    go in blocks, so that hardly more memory is touched than the answer needs.
-    """
-    small = np.int32 if len(keys) < 2**31 else np.int64
-    first, left, odd = np.empty(len(keys), np.int64), np.arange(len(keys), dtype=small), _ODD
-    while len(left):
-        digits = min(len(left).bit_length() + 1, _DIGITS)
-        blocks = [left[begin : begin + _BLOCK] for begin in range(0, len(left), _BLOCK)]
-        table, others = np.zeros(1 << digits, small), []
-        for rows in reversed(blocks):
-            table[_places(keys[rows], odd, digits)[::-1]] = rows[::-1]
-        owners = keys[table]
-        for rows in blocks:
-            place = _places(keys[rows], odd, digits)
-            first[rows] = table[place]
-            others.append(rows[owners[place] != keys[rows]])
-        left, odd = np.concatenate(others), odd * _ODD % 2**64
-    return first
-
-
-def _places(keys: npt.NDArray[np.uint64], odd: int, digits: int) -> npt.NDArray[np.uint64]:
-    """The leading binary digits of keys times an odd number."""
-    places: npt.NDArray[np.uint64] = keys * np.uint64(odd) >> np.uint64(64 - digits)
-    return places
-
-
-def _differs(frame: pl.DataFrame, number: Ints, example: Ints) -> bool:
-    """Whether a row is unlike the first row of its number."""
-    kinds = frame[example]
-    blocks = (slice(first, first + _BLOCK) for first in range(0, frame.height, _BLOCK))
-    return any(not frame[block].equals(kinds[number[block]]) for block in blocks)
-
-
-def not_later(times: npt.NDArray[Any], moments: npt.NDArray[Any]) -> Ints:
+def not_later(times: npt.NDArray[Any], moments: npt.NDArray[Any]) -> Indices:
     """How many of ascending times are not later than each moment: by table where moments are whole, else by search."""
     if moments.dtype.kind in "iu":
         least = int(moments.min(initial=0))
         span = int(moments.max(initial=0)) - least + 1
-        if span <= _TABLE * len(moments):
+        if span <= TABLE * len(moments):
             table = np.searchsorted(times, np.arange(least, least + span), side="right")
-            found: Ints = table[np.subtract(moments, least, dtype=np.int64)]
+            found: Indices = table.astype(_narrow(len(times)))[np.subtract(moments, least, dtype=np.int64)]
             return found
     return np.searchsorted(times, moments, side="right")
 
 
 def _grid(
-    stratum: Ints, n_strata: int, n_times: int, first: Ints, last: Ints, is_event: Bools
-) -> tuple[Ints, Ints, Ints]:
+    stratum: Ints, n_strata: int, n_times: int, first: Indices, last: Indices, is_event: Bools
+) -> tuple[Ints, Indices, Indices]:
     """The event times of each stratum (as stratum x times + time), and which of them each row is at risk at.
 
     Returns:
@@ -232,11 +156,13 @@ def _grid(
     """
     width = max(n_times, 1)
     grid = np.unique(stratum[is_event] * width + last[is_event] - 1)
-    lo, hi = (count_below(grid, stratum * width + rank, n_strata * width) for rank in (first, last))
+    begins = stratum.astype(_narrow(n_strata * width))
+    begins *= width
+    lo, hi = (count_below(grid, begins + rank, n_strata * width) for rank in (first, last))
     return grid, lo, hi
 
 
-def count_below(grid: Ints, keys: Indices, size: int) -> Ints:
+def count_below(grid: Ints, keys: Indices, size: int) -> Indices:
     """How many entries of an ascending grid are below each key.
 
     Args:
@@ -244,16 +170,21 @@ def count_below(grid: Ints, keys: Indices, size: int) -> Ints:
         keys: whole numbers up to `size`.
         size: by table where it is not much longer than the keys; else by search.
     """
-    if size > _TABLE * max(len(keys), 1):
+    if size > TABLE * max(len(keys), 1):
         return np.searchsorted(grid, keys)
-    below = np.zeros(size + 1, np.int64)
+    below = np.zeros(size + 1, _narrow(len(grid)))
     below[1:] = np.cumsum(np.bincount(grid, minlength=size))
-    return below[keys]
+    found: Indices = below[keys]
+    return found
 
 
-def _change(rows: Rows, many: Floats, shape: tuple[int, int], first_time: Ints) -> sparse.csc_array:
-    """Who leaves after each event time, less who comes in before the next."""
-    late = rows.lo > first_time
-    at = np.concatenate([rows.hi - 1, rows.lo[late] - 1])
-    pattern = np.concatenate([rows.pattern, rows.pattern[late]])
-    return counts(at, pattern, np.concatenate([many, -many[late]]), shape)
+def _narrow(largest: int) -> type[np.signedinteger[Any]]:
+    """The narrower width that holds a number: a table of half the size is looked up in half the time."""
+    return np.int32 if largest < 2**31 else np.int64
+
+
+def _events(rows: Rows, many: Floats | None, shape: tuple[int, int]) -> sparse.csc_array:
+    """(G, M) number of events of each pattern."""
+    happened = np.flatnonzero(rows.is_event)
+    number = np.ones(len(happened)) if many is None else many[happened]
+    return counts(rows.hi[happened] - 1, rows.pattern[happened], number, shape)

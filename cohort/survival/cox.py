@@ -19,6 +19,9 @@ __all__ = ["TOLERANCE", "Contrast", "CoxFit", "Ties", "fit_cox", "inverse", "new
 
 TOLERANCE = 1e-12
 """The last step is at most a millionth of a standard error; what is then left of the way is its square."""
+_SETTLED = 1e-20
+"""A step of a ten-thousand-millionth of a standard error leaves the derivatives as they are; and one that is longer by
+the square root of the number of events, for they change the less from step to step the more events there are."""
 _ROUNDING = 1e-12
 _MAX_ITERATIONS = 50
 _NO_INFORMATION = 1e-7
@@ -170,19 +173,24 @@ def newton(likelihood: PartialLikelihood, start: Floats | None = None, fixed: Bo
     params = np.zeros(len(likelihood.sets.columns)) if start is None else start
     null = now = likelihood.at_zero if start is None else likelihood.at(params)
     free = np.ones(len(params), bool) if fixed is None else ~fixed
+    settled = _SETTLED * likelihood.sets.n_events
     iterations = 0
     while free.any() and iterations < _MAX_ITERATIONS:
         iterations += 1
         before, step = now, _step_of(now, free)
-        is_last = float(now.score @ step) <= TOLERANCE
+        gain = float(now.score @ step)
+        if 0 <= gain <= settled:
+            params = params + step
+            break
+        is_last = gain <= TOLERANCE
         params, now, has_moved = newton_step(likelihood, params, now, step)
         gone = free & _is_gone(now, before, null)
         free &= ~gone
         if (is_last or not has_moved) and not gone.any():
             break
     # Together columns can run off that have information one by one: then the next step is still not small.
-    settled = np.abs(_step_of(now, free)) <= _UNSETTLED * np.maximum(1.0, np.abs(params))
-    return Maximum(params, now, null, free & settled, iterations)
+    is_small = np.abs(_step_of(now, free)) <= _UNSETTLED * np.maximum(1.0, np.abs(params))
+    return Maximum(params, now, null, free & is_small, iterations)
 
 
 def _step_of(now: Derivatives, free: Bools) -> Floats:

@@ -44,14 +44,18 @@ def estimable(likelihood: PartialLikelihood) -> Estimable:
     without = np.zeros(len(sets.patterns), bool)
     for index, column in enumerate(sets.columns):
         values = sets.patterns[:, index]
-        if (values >= 0).all() and (values > 0).any() and not sets.observed[values > 0].any():
+        is_above = values > 0
+        if is_above.any() and not sets.observed[is_above].any() and (values >= 0).all():
             reasons[column] = f"no events with {column}"
-            without |= values > 0
+            without |= is_above
     n_without_events = len(reasons)
     kept = _without(likelihood, reasons, without)
-    dependent = _dependent(kept)
-    kept = _without(kept, dependent)
-    return Estimable(kept, reasons | dependent, n_without_events, _notes(kept.sets))
+    span = _span(kept.sets)
+    dependent = _dependent(kept, span)
+    if dependent:
+        kept = _without(kept, dependent)
+        span = _span(kept.sets)
+    return Estimable(kept, reasons | dependent, n_without_events, _notes(kept.sets, span))
 
 
 def _without(given: PartialLikelihood, columns: Collection[str], patterns: Bools | None = None) -> PartialLikelihood:
@@ -62,9 +66,9 @@ def _without(given: PartialLikelihood, columns: Collection[str], patterns: Bools
     return PartialLikelihood(given.sets.keep(kept, patterns), given.ties)
 
 
-def _dependent(likelihood: PartialLikelihood) -> dict[str, str]:
+def _dependent(likelihood: PartialLikelihood, span: "_Span") -> dict[str, str]:
     """Columns without information of their own: constant within the risk sets, or a combination of earlier ones."""
-    sets, information, spread = likelihood.sets, likelihood.at_zero.information, _spread(likelihood)
+    sets, information, spread = likelihood.sets, likelihood.at_zero.information, _spread(likelihood, span)
     reasons: dict[str, str] = {}
     kept: list[int] = []
     for index, column in enumerate(sets.columns):
@@ -88,43 +92,55 @@ def _solve(matrix: Floats, vector: Floats) -> Floats:
     return solved
 
 
-def _spread(likelihood: PartialLikelihood) -> Floats:
+def _spread(likelihood: PartialLikelihood, span: "_Span") -> Floats:
     """A scale for each column's information: its largest square times the events, in units of the largest weight.
 
     Covariates are relative to the mean of their stratum's events; a millionth of their size is the least that counts.
     """
     sets = likelihood.sets
-    largest = np.full(len(sets.columns), 1e-150)
-    for part, _, _ in sets.blocks():
-        own = np.maximum(np.abs(likelihood.centred(part)), 1e-6 * np.abs(sets.patterns[part]))
-        largest = np.maximum(largest, own[sets.weight[part] > 0].max(axis=0, initial=0.0))
-    spread: Floats = largest**2 * (sets.observed @ sets.weight / likelihood.scale)
+    size = np.full(len(sets.columns), 1e-150)
+    for side in (span.lowest, span.highest):
+        there = np.isfinite(side)  # strata in which nobody has a weight have no values
+        for values, share in ((side - likelihood.centre, 1.0), (side, 1e-6)):
+            size = np.maximum(size, share * np.abs(np.where(there, values, 0.0)).max(axis=0, initial=0.0))
+    spread: Floats = size**2 * ((sets.observed * sets.weight).sum() / likelihood.scale)
     return spread
 
 
-def _notes(sets: RiskSets) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class _Span:
+    """(strata, p) the least and the largest value of each column among those at risk."""
+
+    lowest: Floats
+    highest: Floats
+
+
+def _span(sets: RiskSets) -> _Span:
+    lowest, highest = np.full((2, len(sets.strata), len(sets.columns)), np.nan)
+    present, starts = sets.weight > 0, sets.pattern_starts
+    everyone = bool(present.all())
+    for index in range(len(sets.columns) if len(starts) else 0):
+        values = sets.patterns[:, index]
+        lowest[:, index] = np.minimum.reduceat(values if everyone else np.where(present, values, np.inf), starts)
+        highest[:, index] = np.maximum.reduceat(values if everyone else np.where(present, values, -np.inf), starts)
+    return _Span(lowest, highest)
+
+
+def _notes(sets: RiskSets, span: _Span) -> tuple[str, ...]:
     """Strata in which a column cannot speak, a line a column."""
     notes = [f"no events in {_list(sets.silent)}"] if sets.silent else []
     if len(sets.strata) < 2:
         return tuple(notes)
     for index, column in enumerate(sets.columns):
-        constant, silent = _speechless(sets, sets.patterns[:, index])
+        # Constant among those at risk; or it varies, but only zeros have events.
+        constant = span.lowest[:, index] == span.highest[:, index]
+        of_cases = np.add.reduceat(np.where(sets.patterns[:, index] != 0, sets.observed, 0.0), sets.pattern_starts)
+        silent = ~constant & (span.lowest[:, index] == 0) & (of_cases == 0)
         if constant.any():
             notes.append(f"{column} is constant in {_names(sets, constant)}")
         if silent.any():
             notes.append(f"no events with {column} in {_names(sets, silent)}")
     return tuple(notes)
-
-
-def _speechless(sets: RiskSets, values: Floats) -> tuple[Bools, Bools]:
-    """Strata in which a column is constant among those at risk; and in which it varies but only zeros have events."""
-    starts = sets.pattern_starts
-    present = sets.weight > 0
-    lowest = np.minimum.reduceat(np.where(present, values, np.inf), starts)
-    highest = np.maximum.reduceat(np.where(present, values, -np.inf), starts)
-    of_cases = np.add.reduceat(np.where(values != 0, sets.observed, 0.0), starts)
-    constant = lowest == highest
-    return constant, ~constant & (lowest == 0) & (of_cases == 0)
 
 
 def _names(sets: RiskSets, chosen: Bools) -> str:

@@ -18,7 +18,7 @@ from cohort.survival.censoring import Convention, Observation, spells
 from cohort.survival.counting import risk_sets
 from cohort.survival.cox import CoxFit, Ties, fit_cox
 from cohort.survival.frames import require_flags
-from cohort.survival.risk_sets import Lasting, RiskSets, Rows, counts
+from cohort.survival.risk_sets import Lasting, RiskSets, Rows, counts, row_changes
 
 _ROW = "_row"
 
@@ -165,7 +165,7 @@ def _with_lasting(counted: RiskSets, observation: Observation, source: Ints) -> 
     within = observation.spells.stratum[np.concatenate([kept.index, index])]
     stratum = _censoring_stratum(len(counted.strata), model_stratum, within)
     keys = observation.keys(counted.time, stratum[counted.stratum])
-    change = counted.change - _change(after, counted)
+    change = counted.change - row_changes(after, None, counted.segments.starts, counted.change.shape)
     change.eliminate_zeros()
     last = _last(counted, observation, after, observation.stops[index])
     stays = last > after.lo
@@ -228,14 +228,6 @@ def _check_entry(observation: Observation, competing: Ints, latest: Ints) -> Non
             f"{lost} competing event(s) come before a time at which all under observation have just entered, so their "
             "weight after it has no estimate; start follow-up after that time"
         )
-
-
-def _change(rows: Rows, sets: RiskSets) -> sparse.csc_array:
-    """What intervals added to `RiskSets.change`."""
-    late = rows.lo > sets.segments.starts[sets.stratum_of[rows.pattern]]
-    at = np.concatenate([rows.hi - 1, rows.lo[late] - 1])
-    sign = np.repeat([1.0, -1.0], [len(rows.lo), int(late.sum())])
-    return counts(at, np.concatenate([rows.pattern, rows.pattern[late]]), sign, sets.change.shape)
 
 
 def _lasting_change(first: Ints, last: Ints, pattern: Ints, factor: Floats, sets: RiskSets) -> sparse.csc_array:

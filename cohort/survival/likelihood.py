@@ -226,8 +226,8 @@ class PartialLikelihood:
         seen = self.sets.observed * (self.sets.weight / self.scale)
         observed = np.zeros(len(self.sets.columns))
         for part, _, _ in self.sets.blocks():
-            observed += seen[part] @ self.centred(part)
-        return observed, float(seen @ self.sets.offset)
+            observed += _weighted_product(self.centred(part), seen[part])
+        return observed, float((seen * self.sets.offset).sum())
 
     def _apart(self, sums: RiskSums, a: Floats, b: Floats) -> tuple[tuple[Floats, Floats], Floats]:
         """What the event times add up to over patterns, and for those counted anew the sums themselves: (M,)."""

@@ -13,7 +13,8 @@ import polars as pl
 from scipy import sparse
 
 from cohort.survival.arrays import Floats, Indices, Ints
-from cohort.survival.counting import count_below, distinct, not_later, stratum_codes
+from cohort.survival.counting import count_below, not_later, stratum_codes
+from cohort.survival.distinct import distinct
 from cohort.survival.risk_sets import RiskSets, counts
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from cohort.survival.arrays import Bools, Floats, Ints
-from cohort.survival.counting import distinct
 from cohort.survival.cox import CoxFit
+from cohort.survival.distinct import distinct
 from cohort.survival.inference import Test, quadratic_test
 from cohort.survival.risk_sets import Rows
 from cohort.survival.scores import Scores

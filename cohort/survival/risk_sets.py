@@ -9,6 +9,7 @@ start < t <= stop, so who enters at t is not at risk at t (delayed entry as in R
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -25,7 +26,7 @@ class Rows:
     """Where each interval stands: at risk at the event times lo to hi - 1.
 
     Attributes:
-        lo, hi: (R,) index into the event times.
+        lo, hi: (R,) index into the event times, in any width.
         pattern: (R,) index into the patterns.
         is_event: (R,) whether the event is at the last of them.
         index: (R,) number of the interval among those counted; who is at risk at no event time is left out.
@@ -33,8 +34,8 @@ class Rows:
         frequency: (N,) how many of each there are; None: one.
     """
 
-    lo: Ints
-    hi: Ints
+    lo: Indices
+    hi: Indices
     pattern: Ints
     is_event: Bools
     index: Ints
@@ -175,10 +176,31 @@ def columns_of(matrix: sparse.csc_array, part: slice) -> sparse.csc_array:
     return columns
 
 
-def counts(row: Indices, column: Indices, values: Floats, shape: tuple[int, int]) -> sparse.csc_array:
+def row_changes(rows: Rows, many: Floats | None, starts: Ints, shape: tuple[int, int]) -> sparse.csc_array:
+    """(G, M) who leaves after each event time, less who comes in before the next; see `RiskSets.change`.
+
+    Args:
+        rows: R intervals, each at risk at event times of one stratum.
+        many: (R,) how many of each there are; None: one.
+        starts: (strata,) first event time of each stratum.
+        shape: of the matrix.
+    """
+    is_start = np.zeros(shape[0] + 1, bool)
+    is_start[starts] = True
+    late = np.flatnonzero(~is_start[rows.lo])
+    n_rows, size = len(rows.lo), len(rows.lo) + len(late)
+    at, pattern = np.empty((2, size), _width(size, shape))
+    at[:n_rows], at[n_rows:] = rows.hi, rows.lo[late]
+    pattern[:n_rows], pattern[n_rows:] = rows.pattern, rows.pattern[late]
+    at -= 1
+    leaves = np.ones(n_rows, np.int32) if many is None else many
+    return counts(at, pattern, np.concatenate([leaves, -leaves[late]]), shape)
+
+
+def counts(row: Indices, column: Indices, values: Floats | Indices, shape: tuple[int, int]) -> sparse.csc_array:
     """A (G, M) matrix of sums of values."""
-    small = np.int32 if max(len(row), *shape) < 2**31 else np.int64
-    row, column = row.astype(small, copy=False), column.astype(small, copy=False)
+    narrow = _width(len(row), shape)
+    row, column = row.astype(narrow, copy=False), column.astype(narrow, copy=False)
     if (column[1:] >= column[:-1]).all():
         # A copy, for sums are formed in place.
         pointers = np.searchsorted(column, np.arange(shape[1] + 1))
@@ -190,4 +212,10 @@ def counts(row: Indices, column: Indices, values: Floats, shape: tuple[int, int]
         made = placed.tocsr().tocsc()
     made.sum_duplicates()
     made.eliminate_zeros()
+    made.data = made.data.astype(np.float64, copy=False)
     return made
+
+
+def _width(size: int, shape: tuple[int, int]) -> type[np.signedinteger[Any]]:
+    """Whole numbers wide enough to count as many entries, and to point into the matrix."""
+    return np.int32 if max(size, *shape) < 2**31 else np.int64

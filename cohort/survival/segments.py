@@ -1,13 +1,16 @@
 """Running sums that start anew in every segment: the event times of one stratum after another.
 
-In: an array of G rows, and the length of each segment. Out: sums from a segment's start, or from its end. Segments of
-like length are summed together, so a hundred thousand strata cost as little as one; and none takes rounding from
+In: an array of G rows, and the length of each segment. Out: sums from a segment's start, or from its end. Many segments
+of like length are summed together, so a hundred thousand strata cost as little as one; and none takes rounding from
 another, as it would from differences of one long running sum.
 """
 
 import numpy as np
 
 from cohort.survival.arrays import Floats, Ints
+
+_FEW = 200
+"""Segments that are summed one by one: to put so few side by side takes longer."""
 
 
 class Segments:
@@ -43,6 +46,12 @@ class Segments:
         return np.repeat(values, self.lengths)
 
     def _sums(self, values: Floats, step: int) -> Floats:
+        if len(self.lengths) <= _FEW:
+            sums = np.empty(values.shape)
+            for first, length in zip(self.starts.tolist(), self.lengths.tolist(), strict=True):
+                own = slice(first, first + length)
+                np.cumsum(values[own][::step], axis=0, out=sums[own][::step])
+            return sums
         padded = (
             np.concatenate([values, np.zeros_like(values[:1])]) if len(values) else np.zeros((1, *values.shape[1:]))
         )

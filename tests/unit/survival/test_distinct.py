@@ -1,4 +1,4 @@
-"""Numbering the distinct rows of a frame: by hash, and right where hashes or the places of the table are the same."""
+"""Numbering the distinct rows of a frame: by code or by hash, and right where hashes are the same."""
 
 import numpy as np
 import polars as pl
@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohort.survival import counting
-from cohort.survival.counting import distinct, first_alike, not_later
+from cohort.survival import distinct as module
+from cohort.survival.counting import not_later
+from cohort.survival.distinct import distinct
 
 few = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 VALUES = st.tuples(st.sampled_from([0.0, -0.0, 1.5, None, float("nan")]), st.sampled_from(["a", "b", None]))
@@ -32,22 +33,46 @@ def test_rows_alike_have_one_number(drawn: list[tuple[int, tuple[object, ...]]])
     assert (number.tolist(), example.tolist()) == by_hand(rows, group)
 
 
-@pytest.mark.parametrize("group", [None, np.array([1, 0, 1, 0])])
-def test_rows_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch, group: np.ndarray | None) -> None:
-    frame = pl.DataFrame({"x": [7, 5, 5, 5]})
-    expected = [found.tolist() for found in distinct(frame, group)]
-    monkeypatch.setattr(counting, "first_alike", lambda keys: np.zeros(len(keys), np.int64))
-    assert [found.tolist() for found in distinct(frame, group)] == expected
-
-
 @few
-@given(st.lists(st.integers(0, 40), max_size=60), st.sampled_from([1, 1 << 52, 0x9E3779B97F4A7C15]))
-def test_keys_that_meet_in_one_place_are_told_apart(numbers: list[int], factor: int) -> None:
-    """A table of four places, keys with few digits, and keys whose digits are at one end."""
-    keys = np.array(numbers, np.uint64) * np.uint64(factor)
+@given(st.lists(st.tuples(st.integers(0, 2), VALUES), min_size=1, max_size=30), st.sampled_from([0, 1, 3]))
+def test_rows_of_one_hash_are_told_apart(drawn: list[tuple[int, tuple[object, ...]]], digits: int) -> None:
+    group, rows = [g for g, _ in drawn], [row for _, row in drawn]
+    frame = pl.DataFrame(rows, schema={"x": pl.Float64, "y": pl.String}, orient="row")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "_DIGITS", 2)
-        assert first_alike(keys).tolist() == [numbers.index(number) for number in numbers]
+        whole = module._hashes
+        patch.setattr(module, "_hashes", lambda keyed: whole(keyed) & np.uint64((1 << 63) - (1 << (63 - digits))))
+        number, example = distinct(frame, np.array(group))
+    assert (number.tolist(), example.tolist()) == by_hand(rows, group)
+
+
+SMALL = {
+    "whole": [3, -7, 3, 3, -7, 100],
+    "wide": [10**15, -(10**15), 10**15, 5, 5, -(2**63)],
+    "far": [2**62, 2**62 + 1, 2**62, 2**62 + 3, 2**62 + 3, 2**62],
+    "logical": [True, False, True, True, False, False],
+    "missing": [1, None, 1, None, 2, 2],
+}
+
+
+@pytest.mark.parametrize(
+    "columns", [["whole"], ["wide"], ["far"], ["logical", "whole"], ["missing", "logical"], [*SMALL]]
+)
+@pytest.mark.parametrize("group", [[0] * 6, [1, 0, 1, 0, 1, 0]])
+def test_whole_numbers_are_found_by_code_and_others_by_hash(columns: list[str], group: list[int]) -> None:
+    frame = pl.DataFrame(SMALL).select(columns)
+    number, example = distinct(frame, np.array(group))
+    assert (number.tolist(), example.tolist()) == by_hand(frame.rows(), group)
+
+
+def test_categories_of_one_frame_are_told_apart_by_what_they_say() -> None:
+    frame = pl.DataFrame({"x": ["b", "a", "b", "c"]}, schema={"x": pl.Categorical})
+    assert distinct(frame)[0].tolist() == [0, 1, 0, 2]
+
+
+def test_no_rows_and_no_columns_have_no_numbers() -> None:
+    for frame in (pl.DataFrame({"x": []}, schema={"x": pl.Int64}), pl.DataFrame({"x": []}, schema={"x": pl.Float64})):
+        number, example = distinct(frame)
+        assert (number.size, example.size) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int32, np.float64])
@@ -56,8 +81,3 @@ def test_moments_find_their_place_among_the_times(kind: type, moments: list[int]
     """By table, by search where whole numbers lie far apart, and by search where they are not whole."""
     found = not_later(np.array([-7, 3, 9], kind), np.array(moments, kind))
     assert found.tolist() == [sum(time <= moment for time in (-7, 3, 9)) for moment in moments]
-
-
-def test_a_long_frame_is_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "_BLOCK", 2)
-    assert distinct(pl.DataFrame({"x": [1, 2, 1, 3, 2]}))[0].tolist() == [0, 1, 0, 2, 1]

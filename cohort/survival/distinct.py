@@ -1,0 +1,123 @@
+"""Numbering the distinct rows of a frame.
+
+In: any columns. Out: a number for each row, and an example of each number. Columns of few whole values or categories
+are put together into one code; if nothing else is there, a table over the codes finds the rows alike. Else a hash is
+made of code and columns, and sorting the hashes brings the rows alike together: processors of today sort a million
+whole numbers in a hundredth of a second.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cohort.survival.arrays import Indices, Ints
+
+TABLE = 8
+"""A lookup table may be this many times as long as what is looked up in it."""
+Numbered = tuple[Ints, Ints]
+"""(R,) the number of each row, and (M,) the first row of each number; the numbers stand in any order."""
+
+
+def distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints]:
+    """Number the distinct rows, group after group in the order of first appearance.
+
+    Args:
+        frame: any columns.
+        group: (R,) number of each row's group; rows of different groups are distinct.
+
+    Returns:
+        (R,) the number of each row, and (M,) the first row of each number.
+    """
+    keyed = frame if group is None else frame.with_columns(pl.Series("_group", group))
+    if not keyed.width:
+        return np.zeros(frame.height, np.int64), np.zeros(min(frame.height, 1), np.int64)
+    code, size, rest = _coded(keyed)
+    found = _by_hash(rest.with_columns(pl.Series("_code", code))) if rest.width else _by_code(code, size)
+    number, example = found
+    order = np.argsort(example if group is None else group[example] * frame.height + example)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[number], example[order]
+
+
+def _coded(frame: pl.DataFrame) -> tuple[Indices, int, pl.DataFrame]:
+    """Whole numbers and categories as one code, below a size that a table may have; and the columns that are left."""
+    code: Indices = np.zeros(frame.height, np.int32 if TABLE * frame.height < 2**31 else np.int64)
+    size, rest = 1, []
+    for column in frame.iter_columns():
+        kind = column.dtype
+        is_whole = kind.is_integer() or kind in (pl.Boolean, pl.Categorical, pl.Enum)
+        if not is_whole or column.null_count() or not len(column):
+            rest.append(column)
+            continue
+        values = column.to_physical().to_numpy()
+        least = int(values.min())
+        span = int(values.max()) - least + 1
+        if size * span > TABLE * len(column):
+            rest.append(column)
+            continue
+        code *= code.dtype.type(span)
+        # In the code's own width; what is cut off cancels, for the difference has room.
+        code += np.subtract(values, values.dtype.type(least), dtype=code.dtype, casting="unsafe")
+        size *= span
+    return code, size, pl.DataFrame(rest)
+
+
+def _by_code(code: Indices, size: int) -> Numbered:
+    first = np.full(size, -1)
+    first[code[::-1]] = np.arange(len(code) - 1, -1, -1)  # of several the last to come stays: the first row
+    is_there = first >= 0
+    return (np.cumsum(is_there) - 1)[code], first[is_there]
+
+
+def _by_hash(frame: pl.DataFrame) -> Numbered:
+    """By hash; rows that only share its digits with others are then told apart by what they hold."""
+    number, example = _by_digits(_hashes(frame))
+    other = np.flatnonzero(_differs(frame, number, example))
+    if len(other):
+        own, first = _by_rank(frame[other])
+        number[other], example = len(example) + own, np.concatenate([example, other[first]])
+    return number, example
+
+
+def _hashes(frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
+    """(R,) the sum of a hash per column; one after the other, for fresh memory takes longer than the hashes."""
+    total = np.zeros(frame.height, np.uint64)
+    for seed, column in enumerate(frame.iter_columns()):
+        total += column.hash(seed).to_numpy()
+    return total
+
+
+def _by_digits(hashes: npt.NDArray[np.uint64]) -> Numbered:
+    """By the leading digits of the hashes: those that leave room for the number of a row."""
+    digits = np.uint64(max(len(hashes) - 1, 0).bit_length())
+    keys = hashes >> digits
+    keys <<= digits
+    keys |= np.arange(len(keys), dtype=np.uint64)
+    keys.sort()
+    row = (keys & ((np.uint64(1) << digits) - np.uint64(1))).astype(np.int64)
+    keys >>= digits
+    begins = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=begins[1:])
+    number = np.empty(len(keys), np.int64)
+    number[row] = np.cumsum(begins) - 1
+    return number, row[begins]
+
+
+def _differs(frame: pl.DataFrame, number: Ints, example: Ints) -> npt.NDArray[np.bool_]:
+    """(R,) whether a row is unlike the example of its number."""
+    differs = np.zeros(frame.height, bool)
+    for column in frame.iter_columns():
+        if column.dtype.is_numeric() and not column.null_count():  # a quarter of the time of the other way
+            values = column.to_numpy()
+            found = values[example][number]
+            differs |= (found != values) & ~((found != found) & (values != values))
+        else:
+            differs |= column.ne_missing(column[example][number]).to_numpy()
+    return differs
+
+
+def _by_rank(frame: pl.DataFrame) -> Numbered:
+    """By sorting the rows themselves: slow, and right whatever they hold."""
+    rank = frame.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy() - 1
+    return rank.astype(np.int64), np.unique(rank, return_index=True)[1]
