@@ -21,19 +21,18 @@ from cohort.survival.cox import fit_cox
 NAME = "cross-check with lifelines"
 
 
-def cross_check(frame: pl.DataFrame, protocol: Protocol) -> Diagnostic:
+def cross_check(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> Diagnostic:
     """Fit the linear model to a sample of persons with both estimators.
 
     Args:
-        frame: prepared person-time.
+        person_time: as `fitting.prepared_time` has it.
 
     Returns:
         A diagnostic whose value is the largest difference of a log hazard ratio; `info` where the sample cannot be
         fitted, and why.
     """
-    sample = sample_of_persons(
-        frame.drop_nulls(list(EXPOSURES)), protocol.gates.cross_check_persons, protocol.study.seed
-    )
+    known = person_time.drop_nulls(list(EXPOSURES))
+    sample = sample_of_persons(known, protocol.gates.cross_check_persons, protocol.study.seed)
     persons = f"a sample of {sample.get_column('person_id').n_unique():,} persons"
     columns = [*EXPOSURES, *protocol.model.covariates]
     try:
@@ -57,14 +56,16 @@ def _unchecked(why: str) -> Diagnostic:
     return Diagnostic(NAME, "primary", "info", f"Not made: {why}.")
 
 
-def sample_of_persons(frame: pl.DataFrame, persons: int, seed: int) -> pl.DataFrame:
+def sample_of_persons(person_time: pl.DataFrame | pl.LazyFrame, persons: int, seed: int) -> pl.DataFrame:
     """All intervals of some persons: half of them with the outcome, half others, drawn by the seed."""
-    people = frame.group_by("person_id").agg(pl.col("event").max()).sort("person_id")
+    frame = person_time.lazy()
+    people = frame.group_by("person_id").agg(pl.col("event").max()).sort("person_id").collect(engine="streaming")
     chosen = [
         group.sample(min(group.height, persons // 2), seed=seed)
         for group in (people.filter(pl.col("event") == 1), people.filter(pl.col("event") == 0))
     ]
-    return frame.join(pl.concat(chosen).select("person_id"), on="person_id", how="semi")
+    wanted = pl.concat(chosen).select("person_id").lazy()
+    return frame.join(wanted, on="person_id", how="semi").sort("person_id", "start_day").collect(engine="streaming")
 
 
 def lifelines_params(sample: pl.DataFrame, columns: tuple[str, ...]) -> Floats | None:

@@ -30,18 +30,22 @@ GROUPS = ("no study drug", "binder", "other study drug only")
 _OLDEST = 100
 
 
-def incidence_curves(frame: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+def incidence_curves(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> pl.DataFrame:
     """Points of every curve at whole years of age.
 
     Args:
-        frame: prepared person-time on the age scale (start_day and stop_day in days of age).
+        person_time: as `fitting.prepared_time` has it, on the age scale (start_day and stop_day in days of age).
 
     Returns:
         curve, exposure_group, outcome, age_years, estimate, ci_lower, ci_upper, at_risk, status; points that stand on
         too few persons or events are left out, and a group without any point has one row that says so.
     """
-    known = frame.drop_nulls(list(EXPOSURES)).with_columns(_group())
-    parts = [_group_curves(known.filter(pl.col("group") == group), group, protocol) for group in GROUPS]
+    known = person_time.lazy().drop_nulls(list(EXPOSURES))
+    needed = ["person_id", "start_day", "stop_day", *protocol.outcome.causes.values()]
+    parts = []
+    for group in GROUPS:
+        own = known.filter(_group() == group).select(needed).collect(engine="streaming")
+        parts.append(_group_curves(own, group, protocol))
     return pl.concat(parts)
 
 

@@ -40,16 +40,17 @@ def told(diagnostics: Sequence[Diagnostic], estimates: pl.DataFrame) -> list[Dia
     return [replace(d, value=None, meaning=d.meaning + TOO_FEW) if is_hidden(d) else d for d in diagnostics]
 
 
-def time_known(frame: pl.DataFrame, protocol: Protocol) -> Diagnostic:
-    """Share of exposed person-time whose dose is known in every class; `frame` is prepared person-time."""
+def time_known(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> Diagnostic:
+    """Share of exposed person-time whose dose is known in every class; of what `fitting.prepared_time` returns."""
     name, zero = "dose coverage", dose_category_labels(protocol.exposure)[0]
     exposed = pl.any_horizontal(pl.col(f"category_{e}") != zero for e in EXPOSURES)
     unknown = pl.any_horizontal(pl.col(f"category_{e}") == UNKNOWN_DOSE for e in EXPOSURES)
-    all_days, unknown_days, persons = frame.select(
+    found = person_time.lazy().select(
         pl.col("days").filter(exposed).sum(),
         pl.col("days").filter(unknown).sum().alias("unknown"),
         pl.col("person_id").filter(unknown).n_unique(),
-    ).row(0)
+    )
+    all_days, unknown_days, persons = found.collect(engine="streaming").row(0)
     if not all_days:
         return Diagnostic(name, PRIMARY, "fail", "Nobody at risk was exposed.")
     meaning = "Share of exposed person-time whose dose is known; unknown dose is never taken as zero."

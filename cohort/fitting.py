@@ -37,12 +37,9 @@ PATTERN_COLUMNS = (
     *(f"category_{e}" for e in EXPOSURES),
 )
 """What the models read of `risk_pattern`."""
-COUNTED_COLUMNS = (
-    *("person_id", "event", "death", "days", "age_stratum"),
-    *EXPOSURES,
-    *(f"category_{e}" for e in EXPOSURES),
-)
-"""Of what `prepare` returns, what the numbers behind an estimate are counted from."""
+_COUNTED = ("person_id", "event", "death", "days", "age_stratum", *(f"category_{e}" for e in EXPOSURES))
+_TEXT = pl.Categorical(pl.Categories("tspo", physical=pl.UInt16))
+"""Words of few kinds, such as age strata, in two bytes each."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,7 @@ class Setting:
 
     Attributes:
         counts: of each of `CAUSES`, as `study_counts` has them.
-        frame: what `prepare` returns, for the numbers of persons behind each estimate; without a model that reads
-            intervals, `COUNTED_COLUMNS` of it.
+        person_time: what `prepared_time` returns; a model reads of it what it needs.
         analysis: the protocol, and its name.
         known_dose: exposure -> (dose computed, dose) of the cohort's fills, as `counts.known_doses` has it; an exposure
             that is absent has no `known_dose_share`.
@@ -60,7 +56,7 @@ class Setting:
     """
 
     counts: Mapping[str, PatternCounts]
-    frame: pl.DataFrame
+    person_time: pl.LazyFrame
     analysis: Analysis
     known_dose: Mapping[str, DoseOfClass] = field(default_factory=dict)
     accrued: pl.LazyFrame | None = None
@@ -82,10 +78,26 @@ class Setting:
         return pl.all_horizontal(pl.col(f"dose_{exposure}").is_not_null() for exposure in EXPOSURES)
 
     @cached_property
+    def frame(self) -> pl.DataFrame:
+        """What the numbers behind an estimate are counted from.
+
+        person_id, event, death, days, age_stratum, category_* and, as 1 or 0 or missing, whether there is a dose of
+        each class (tspo_*).
+        """
+        has_dose = ((pl.col(e) > 0).cast(pl.Int8) for e in EXPOSURES)
+        return self.person_time.select(*_COUNTED, *has_dose).collect(engine="streaming")
+
+    @cached_property
     def known_time(self) -> pl.DataFrame:
-        """Person-time of known dose; where all is, no copy."""
+        """Of `frame`, the time of known dose; where all is, no copy."""
         has_unknown = any(self.frame.get_column(exposure).null_count() for exposure in EXPOSURES)
         return self.frame.drop_nulls(list(EXPOSURES)) if has_unknown else self.frame
+
+    def intervals(self, *columns: str, where: pl.Expr | None = None) -> pl.DataFrame:
+        """Columns of person-time of known dose, read anew: whoever asks for few holds little."""
+        known = self.person_time.drop_nulls([f"dose_{exposure}" for exposure in EXPOSURES])
+        chosen = known if where is None else known.filter(where)
+        return chosen.select(list(dict.fromkeys(columns))).collect(engine="streaming")
 
     def known(self, strata: Sequence[str] = (OVERALL,)) -> dict[tuple[str, str], Known]:
         """How much of the dose is known, by (age stratum, exposure)."""
@@ -138,14 +150,11 @@ def columns_needed(protocol: Protocol) -> list[str]:
     return [*fixed, *protocol.outcome.causes.values(), *doses, *protocol.model.covariates]
 
 
-def prepare(
-    person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol, columns: Sequence[str] | None = None
-) -> pl.DataFrame:
-    """Person-time ready for the models.
+def prepared_time(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> pl.LazyFrame:
+    """Person-time ready for the models, of which no more is read at once than is asked for.
 
     Args:
-        person_time: the table; lazily, no more of it is read at once than the result needs.
-        columns: those wanted of what is below; none: all.
+        person_time: the table.
 
     Returns:
         The columns of `columns_needed`, text as categories, and: `days` at risk; `entry_period`; `tspo_*`, the dose of
@@ -154,7 +163,7 @@ def prepare(
     frame = person_time.lazy().select(columns_needed(protocol))
     text = [name for name, kind in frame.collect_schema().items() if kind == pl.String]
     frame = frame.with_columns(
-        pl.col(text).cast(pl.Categorical),
+        pl.col(text).cast(_TEXT),
         (pl.col("stop_day") - pl.col("start_day")).alias("days"),
         (pl.col("index_year") // protocol.strata.period_years * protocol.strata.period_years).alias("entry_period"),
         *((pl.col(f"dose_{e}") / protocol.exposure.per).alias(e) for e in EXPOSURES),
@@ -162,7 +171,12 @@ def prepare(
     if protocol.model.time_scale != "age":
         entry = pl.col("start_day").min().over("person_id")
         frame = frame.with_columns(pl.col("start_day") - entry, pl.col("stop_day") - entry)
-    return (frame if columns is None else frame.select(columns)).collect(engine="streaming")
+    return frame
+
+
+def prepare(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> pl.DataFrame:
+    """All of what `prepared_time` returns."""
+    return prepared_time(person_time, protocol).collect(engine="streaming")
 
 
 def study_counts(patterns: pl.DataFrame, changes: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:

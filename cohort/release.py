@@ -29,7 +29,7 @@ from cohort.errors import ConservationError
 from cohort.evidence import drug_table
 from cohort.imputation import pooled
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
-from cohort.models import prepare
+from cohort.models import prepared_time
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
@@ -79,7 +79,7 @@ def write_release(
     forget_settings()
     protocol = prepared.settings.load_protocol()
     balances = check_conservation(tables["conservation"])
-    frame = prepare(pl.scan_parquet(tables["person_time"].path), protocol)
+    person_time = prepared_time(pl.scan_parquet(tables["person_time"].path), protocol)
     made = read_models(models)
     for name, why in record["failures"].items():
         made.estimates.extend(unmade(prepared.analysis(name), why))
@@ -88,11 +88,11 @@ def write_release(
     starts = counted(pl.read_parquet(tables["channelling"].path), protocol.exposure.lag_days)
     result.diagnostics = [
         *told(result.diagnostics, estimates),
-        *_dose_checks(tables, frame, protocol),
+        *_dose_checks(tables, person_time, protocol),
         missing_dose_bounds(estimates, protocol, prepared.planned),
         channelling_check(starts, protocol),
         _conservation(balances),
-        cross_check(frame, protocol),
+        cross_check(person_time, protocol),
     ]
     release = prepared.settings.folder.release
     released = _tables(protocol, tables, result) | {name: pl.read_parquet(path) for name, path in described.items()}
@@ -129,11 +129,11 @@ def _other_populations(protocol: Protocol) -> dict[str, str]:
     return {name: found for name, found in every.items() if found != every[PRIMARY]}
 
 
-def _dose_checks(tables: Mapping[str, TableRef], frame: pl.DataFrame, protocol: Protocol) -> list[Diagnostic]:
+def _dose_checks(tables: Mapping[str, TableRef], person_time: pl.LazyFrame, protocol: Protocol) -> list[Diagnostic]:
     known = known_doses(pl.read_parquet(tables["dose_known"].path))
     loss, coverage = (pl.read_parquet(tables[name].path) for name in ("supply_loss", "dose_coverage"))
     return [
-        time_known(frame, protocol),
+        time_known(person_time, protocol),
         dose_computed(known, protocol),
         dose_discarded(loss, coverage, classified_drugs(protocol).select("drug", "mg_per_dme"), protocol),
     ]

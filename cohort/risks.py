@@ -42,11 +42,11 @@ RISK_SCHEMA: dict[str, type[pl.DataType]] = {
 """Columns of `risks`. Years lost are the mean time lost to the outcome within the years (restricted mean time lost)."""
 
 
-def absolute_risks(frame: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+def absolute_risks(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> pl.DataFrame:
     """Risks of every class, category, age and number of years that the protocol asks for.
 
     Args:
-        frame: prepared person-time on the age scale (start_day and stop_day in days of age).
+        person_time: as `fitting.prepared_time` has it, on the age scale (start_day and stop_day in days of age).
 
     Returns:
         Columns of `RISK_SCHEMA`. What stands on too few persons or events has a row without numbers that says so. The
@@ -54,10 +54,13 @@ def absolute_risks(frame: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
         events, since nothing then says how far from zero its risk may be.
     """
     longest = max(protocol.model.risk_years)
+    needed = ["person_id", "start_day", "stop_day", *protocol.outcome.causes.values()]
+    needed += [f"category_{exposure}" for exposure in EXPOSURES]
     rows: list[dict[str, object]] = []
     for age in protocol.model.risk_ages:
         first, last = age * DAYS_PER_YEAR, (age + longest) * DAYS_PER_YEAR
-        window = frame.filter((pl.col("stop_day") > first) & (pl.col("start_day") < last))
+        inside = (pl.col("stop_day") > first) & (pl.col("start_day") < last)
+        window = person_time.lazy().filter(inside).select(needed).collect(engine="streaming")
         for exposure in EXPOSURES:
             rows += _of_class(window, exposure, age, protocol)
     return pl.DataFrame(rows, schema=RISK_SCHEMA)

@@ -22,9 +22,9 @@ from cohort.counts import known_doses
 from cohort.curves import incidence_curves
 from cohort.engine import Step, TableRef, build, load_steps, stored_key, table_key, write_input
 from cohort.feasibility import Survey, survey
-from cohort.fitting import COUNTED_COLUMNS, PATTERN_COLUMNS, study_counts
+from cohort.fitting import PATTERN_COLUMNS, study_counts
 from cohort.inputs import study_inputs, study_parameters
-from cohort.models import READ_INTERVALS, Setting, fit_model, prepare
+from cohort.models import Setting, fit_model, prepared_time
 from cohort.protocol import Protocol, load_protocol
 from cohort.results import ModelResult
 from cohort.risks import absolute_risks
@@ -234,12 +234,9 @@ def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) 
     if stored_key(path) == key:
         return str(path)
     of_age = chosen.protocol.changed(time_scale="age")
-    if of_age == chosen.protocol:
-        frame = setting_of(chosen, tuple(tables[name] for name in MODEL_TABLES)).frame
-    else:
-        frame = prepare(pl.scan_parquet(tables["person_time"].path), of_age)
+    person_time = prepared_time(pl.scan_parquet(tables["person_time"].path), of_age)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(path, DESCRIPTIONS[name](frame, chosen.protocol), key)
+    write_table(path, DESCRIPTIONS[name](person_time, chosen.protocol), key)
     return_memory()
     return str(path)
 
@@ -265,10 +262,9 @@ _READING = Lock()
 def _setting(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
     protocol = analysis.protocol
     patterns, changes, person_time, dose_known = (table.path for table in tables)
-    wanted = None if READ_INTERVALS.intersection(analysis.models) else COUNTED_COLUMNS
     return Setting(
         study_counts(pl.read_parquet(patterns, columns=list(PATTERN_COLUMNS)), pl.read_parquet(changes), protocol),
-        prepare(pl.scan_parquet(person_time), protocol, wanted),
+        prepared_time(pl.scan_parquet(person_time), protocol),
         analysis,
         known_doses(pl.read_parquet(dose_known)),
     )

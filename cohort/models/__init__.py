@@ -7,7 +7,7 @@ the others. What is asked for and cannot be estimated has a row that says why.
 
 from collections.abc import Callable, Mapping
 
-from cohort.fitting import STRATA, Setting, columns_needed, prepare
+from cohort.fitting import STRATA, Setting, columns_needed, prepare, prepared_time
 from cohort.models.adjustment import adjustment
 from cohort.models.age import by_age_at_entry, by_continuous_age
 from cohort.models.categories import categories, categories_by_age
@@ -19,7 +19,7 @@ from cohort.models.subdistribution import subdistribution
 from cohort.models.use_pattern import duration_and_intensity
 from cohort.results import ModelResult
 
-__all__ = ["LARGE", "MODELS", "READ_INTERVALS", "STRATA", "Setting", "columns_needed", "fit_model", "prepare"]
+__all__ = ["LARGE", "MODELS", "STRATA", "Setting", "columns_needed", "fit_model", "prepare", "prepared_time"]
 
 MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "linear": linear,
@@ -37,20 +37,6 @@ MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "adjustment": adjustment,
 }
 """The models of an analysis, by the name that `fit_model` takes."""
-
-
-READ_INTERVALS = frozenset(
-    {
-        "linear by age at entry",
-        "dose-response",
-        "subdistribution",
-        "drugs",
-        "duration and intensity",
-        "reversibility",
-        "adjustment",
-    }
-)
-"""Those that look at a person's intervals one by one, and not only at counts and risk sets."""
 
 LARGE = frozenset({"subdistribution", "drugs", "duration and intensity", "reversibility", "adjustment"})
 """Those that need far more memory than others: each interval has arrays of its own."""

@@ -44,7 +44,8 @@ def _fully_adjusted(setting: Setting) -> Fitted:
     """The fit, or why there is none: a coefficient that few events stand behind is worse than none."""
     if setting.covariate is None:
         return Fitted(None, "there is no table of covariates")
-    frame = setting.known_time
+    needed = ("person_id", "start_day", "stop_day", "event", *STRATA, *EXPOSURES)
+    frame = setting.intervals(*needed)
     known = setting.covariate.select("person_id", *covariate_names()).collect()
     known = known.join(frame.select("person_id"), on="person_id", how="semi")
     names = [name for name in covariate_names() if known.get_column(name).n_unique() > 1]
@@ -57,20 +58,17 @@ def _fully_adjusted(setting: Setting) -> Fitted:
     columns = [*EXPOSURES, *names]
     try:
         if frame.height * len(columns) > MOST_VALUES:
-            return Fitted(_sampled(setting, known, columns))
-        wide = frame.select("person_id", "start_day", "stop_day", "event", *STRATA, *EXPOSURES)
-        wide = wide.join(known.select("person_id", *names), on="person_id", how="left", maintain_order="left")
+            return Fitted(_sampled(setting, frame, known, columns))
+        wide = frame.join(known.select("person_id", *names), on="person_id", how="left", maintain_order="left")
         return fit_sets(setting, risk_sets(wide, columns, STRATA))
     except ValueError as error:
         return Fitted(None, str(error))
 
 
-def _sampled(setting: Setting, known: pl.DataFrame, columns: Sequence[str]) -> CoxFit:
+def _sampled(setting: Setting, frame: pl.DataFrame, known: pl.DataFrame, columns: Sequence[str]) -> CoxFit:
     """The fit to each case and some controls of its risk set: all covariates of all intervals would not fit."""
     model = setting.protocol.model
-    members = sample_risk_sets(
-        setting.known_time, STRATA, model.controls, seed=setting.protocol.study.seed, columns=EXPOSURES
-    )
+    members = sample_risk_sets(frame, STRATA, model.controls, seed=setting.protocol.study.seed, columns=EXPOSURES)
     own = [name for name in columns if name not in EXPOSURES]
     wide = members.join(known.select("person_id", *own), on="person_id", how="left", maintain_order="left")
     return conditional_logistic(wide, columns)

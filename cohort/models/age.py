@@ -30,7 +30,9 @@ def by_age_at_entry(setting: Setting) -> ModelResult:
     """Dose effects by band of age at entry from one fit, and the tests that they are equal over bands."""
     frame, bands = setting.known_time, band_columns(setting.age_strata)
     fitted = fit(setting, doses_by_band(setting, bands, "entry_age_stratum"), setting.has_known_doses)
-    entered = setting.frame.group_by("person_id").agg(pl.col("age_stratum").sort_by("start_day").first().alias("band"))
+    spells = setting.person_time.select("person_id", "start_day", "age_stratum").group_by("person_id")
+    first = spells.agg(pl.col("age_stratum").sort_by("start_day").first().alias("band"))
+    entered = first.collect(engine="streaming")
     rows = []
     for label, columns in bands.items():
         own = frame.join(entered.filter(pl.col("band") == label), on="person_id", how="semi")

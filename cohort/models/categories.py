@@ -80,7 +80,7 @@ def _trend(cells: _Cells) -> list[Diagnostic]:
 
     All classes are in one fit, and an unknown dose keeps a coefficient of its own.
     """
-    sets, medians = cells.fitted.sets, _median_doses(cells.frame)
+    sets, medians = cells.fitted.sets, _median_doses(cells)
     if sets is None:
         return []
     kept = [c for c in sets.columns if c not in cells.columns.values()]
@@ -105,11 +105,13 @@ def _trend(cells: _Cells) -> list[Diagnostic]:
     ]
 
 
-def _median_doses(frame: pl.DataFrame) -> dict[tuple[str, str], float]:
+def _median_doses(cells: _Cells) -> dict[tuple[str, str], float]:
     """(exposure, category) -> the median dose of its person-time, in the unit of the linear models."""
     medians = {}
-    for exposure in EXPOSURES:
-        of_category = frame.drop_nulls(exposure).group_by(f"category_{exposure}").agg(exposure, "days")
-        for label, doses, days in of_category.iter_rows():
-            medians[exposure, label] = float(percentiles(np.array(doses), np.array(days, np.float64), [50])[0])
+    for exposure, label in cells.columns:
+        own = (pl.col(f"category_{exposure}") == label) & pl.col(exposure).is_not_null()
+        doses = cells.setting.person_time.filter(own).select(exposure, "days").collect(engine="streaming")
+        if doses.height:
+            days = doses.get_column("days").to_numpy().astype(np.float64)
+            medians[exposure, label] = float(percentiles(doses.get_column(exposure).to_numpy(), days, [50])[0])
     return medians

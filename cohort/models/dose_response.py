@@ -44,7 +44,7 @@ def _knots(setting: Setting, exposure: str) -> list[float]:
     model = setting.protocol.model
     if model.spline_knots is not None:
         return list(model.spline_knots)
-    exposed = setting.known_time.filter(pl.col(exposure) > 0)
+    exposed = setting.intervals(f"dose_{exposure}", "days", where=pl.col(exposure) > 0)
     if not exposed.height:
         return []
     doses = exposed.get_column(f"dose_{exposure}").to_numpy()

@@ -47,13 +47,13 @@ def drug_doses(setting: Setting) -> tuple[DrugDoses, str]:
 def _wide(setting: Setting, accrued: pl.LazyFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Person-time of known dose with a column per drug in units of `per`, the drugs by name."""
     key, per = ["person_id", "start_day"], setting.protocol.exposure.per
-    frame = setting.known_time
     doses = accrued.filter(pl.col("quantity") == DOSE).select(*key, "name", pl.col("amount") / per)
+    needed = [*key, "stop_day", "event", *STRATA, *setting.protocol.model.covariates]
+    frame = setting.intervals(*needed)
     taken = doses.collect().join(frame.select(key), on=key, how="semi")
     names = tuple(sorted(taken.get_column("name").unique()))
     columns = taken.pivot("name", index=key, values="amount")
-    needed = [*key, "stop_day", "event", *STRATA, *setting.protocol.model.covariates]
-    wide = frame.select(needed).join(columns, on=key, how="left", maintain_order="left")
+    wide = frame.join(columns, on=key, how="left", maintain_order="left")
     return wide.with_columns(pl.col(name).fill_null(0.0) for name in names), names
 
 

@@ -50,7 +50,7 @@ def reversibility(setting: Setting) -> ModelResult:
         rows = [HypothesisFit(lag, LIFETIME, status=f"not estimable: {why}") for lag in lags]
         return ModelResult(hypotheses=rows)
     members = sample_risk_sets(
-        setting.known_time,
+        setting.intervals("person_id", "start_day", "stop_day", "event", *STRATA, *setting.protocol.model.covariates),
         STRATA,
         setting.protocol.model.controls,
         seed=setting.protocol.study.seed,

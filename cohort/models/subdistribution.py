@@ -29,11 +29,12 @@ def subdistribution(setting: Setting) -> ModelResult:
 
 
 def _fitted(setting: Setting) -> Fitted:
-    frame, model = setting.known_time, setting.protocol.model
-    if not frame.get_column("event").sum():
+    model = setting.protocol.model
+    if not setting.known_time.get_column("event").sum():
         return Fitted(None, setting.no_events)
     covariates = [*EXPOSURES, *model.covariates]
     _, *others = setting.protocol.outcome.causes.values()
+    frame = setting.intervals("person_id", "start_day", "stop_day", "event", *others, *STRATA, *covariates)
     with_others = frame.with_columns(pl.max_horizontal(others).alias("competing"))
     try:
         fit = fit_fine_gray(with_others, covariates, STRATA, id="person_id", ties=model.ties)

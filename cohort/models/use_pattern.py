@@ -48,9 +48,8 @@ def _with_use(setting: Setting, accrued: pl.LazyFrame) -> pl.DataFrame:
     key = ["person_id", "start_day"]
     used = accrued.filter(pl.col("quantity") == DAYS_OF_USE).select(*key, "name", "amount").collect()
     days = used.pivot("name", index=key, values="amount")
-    frame = setting.known_time
     needed = [*key, "stop_day", "event", *STRATA, *EXPOSURES, *setting.protocol.model.covariates]
-    joined = frame.select(needed).join(days, on=key, how="left", maintain_order="left")
+    joined = setting.intervals(*needed).join(days, on=key, how="left", maintain_order="left")
     per = setting.protocol.exposure.per
     for exposure in EXPOSURES:
         own = exposure.removeprefix("tspo_")

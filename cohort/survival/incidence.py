@@ -152,7 +152,9 @@ def _spells(
     id: str | None,
     weights: str | None,
 ) -> tuple[Spells, Floats, pl.Series | None]:
-    rows = intervals.filter(pl.col(stop) > from_time)
+    """What is at risk when: intervals that join are one, for they have the same influence."""
+    needed = list(dict.fromkeys([start, stop, *causes, *([id] if id else []), *([weights] if weights else [])]))
+    rows = intervals.lazy().filter(pl.col(stop) > from_time).select(needed).collect()
     rows = rows.sort([id, start] if id else [start])
     first = np.maximum(rows.get_column(start).to_numpy().astype(float), from_time)
     last = rows.get_column(stop).to_numpy().astype(float)
@@ -169,7 +171,11 @@ def _spells(
         if overlaps:
             raise ValueError(f"{overlaps} interval(s) begin before the one before them, of the same person, ends")
     weight = np.ones(rows.height) if weights is None else rows.get_column(weights).to_numpy().astype(float)
-    return Spells(first, last, lo, hi, cause, person, weight), time, people
+    ends = np.ones(rows.height, bool)
+    ends[:-1] = (person[1:] != person[:-1]) | (first[1:] != last[:-1]) | (cause[:-1] >= 0) | (weight[1:] != weight[:-1])
+    begins = np.roll(ends, 1)  # who begins after the last that ended
+    spells = Spells(first[begins], last[ends], lo[begins], hi[ends], cause[ends], person[ends], weight[ends])
+    return spells, time, people
 
 
 def _check(

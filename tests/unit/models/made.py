@@ -75,7 +75,7 @@ def run(name: str, frame: pl.DataFrame, protocol: Protocol = PROTOCOL) -> ModelR
 
 
 def fit(name: str, frame: pl.DataFrame, analysis: Analysis, known_dose: Any = None) -> ModelResult:
-    return fit_model(name, Setting(counts_of(frame, analysis.protocol), frame, analysis, known_dose or {}))
+    return fit_model(name, Setting(counts_of(frame, analysis.protocol), frame.lazy(), analysis, known_dose or {}))
 
 
 def by(result: ModelResult, **fields: str) -> list[Estimate]:

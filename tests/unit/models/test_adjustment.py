@@ -34,7 +34,7 @@ def covariate(frame) -> pl.DataFrame:
 
 def adjusted(frame, covariate, **changes):
     protocol = PROTOCOL.changed(**changes)
-    setting = Setting(counts_of(frame, protocol), frame, Analysis("primary", protocol))
+    setting = Setting(counts_of(frame, protocol), frame.lazy(), Analysis("primary", protocol))
     return fit_model("adjustment", replace(setting, covariate=covariate.lazy()))
 
 

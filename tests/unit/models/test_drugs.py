@@ -53,7 +53,7 @@ def taken(frame: pl.DataFrame) -> pl.DataFrame:
 
 def fitted(frame: pl.DataFrame, taken: pl.DataFrame | None, protocol: Protocol = PROTOCOL) -> ModelResult:
     lazy = None if taken is None else taken.lazy()
-    setting = Setting(counts_of(frame, protocol), frame, Analysis("primary", protocol), {}, lazy)
+    setting = Setting(counts_of(frame, protocol), frame.lazy(), Analysis("primary", protocol), {}, lazy)
     return fit_model("drugs", setting)
 
 

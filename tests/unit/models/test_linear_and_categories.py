@@ -347,7 +347,7 @@ def test_without_any_event_every_row_says_so() -> None:
 
 def test_a_fit_that_fails_gives_its_reason() -> None:
     frame = prepare(person_time([simple(person, 100.0) for person in range(5)]), PROTOCOL)
-    fitted = fit_sets(Setting({}, frame, Analysis("primary", PROTOCOL), {}), risk_sets(frame, EXPOSURES, STRATA))
+    fitted = fit_sets(Setting({}, frame.lazy(), Analysis("primary", PROTOCOL), {}), risk_sets(frame, EXPOSURES, STRATA))
     assert (fitted.fit, fitted.reason("tspo_binder", "a dose")) == (None, "there are no events")
 
 

@@ -60,7 +60,7 @@ def test_models_with_tables_of_their_own_say_the_same(frame: pl.DataFrame) -> No
         accrued = intervals.drop_nulls().with_columns(quantity=pl.lit(DOSE))
         nobody = {name: pl.lit(0, pl.Int8) for name in covariate_names()}
         covariate = frame.select("person_id").unique().with_columns(**nobody)
-        made = Setting(counts_of(frame, protocol), frame, Analysis("primary", protocol))
+        made = Setting(counts_of(frame, protocol), frame.lazy(), Analysis("primary", protocol))
         return replace(made, accrued=accrued.lazy(), covariate=covariate.lazy())
 
     reasons = set()

@@ -35,7 +35,7 @@ def used(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def fitted(frame: pl.DataFrame, used: pl.DataFrame, protocol: Protocol = PROTOCOL) -> ModelResult:
-    setting = Setting(counts_of(frame, protocol), frame, Analysis("primary", protocol), {}, used.lazy())
+    setting = Setting(counts_of(frame, protocol), frame.lazy(), Analysis("primary", protocol), {}, used.lazy())
     return fit_model("duration and intensity", setting)
 
 
