@@ -5,7 +5,7 @@ In: the tables `risk_pattern`, `risk_change` and person-time, and the protocol. 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -86,6 +86,18 @@ class Setting:
         """
         has_dose = ((pl.col(e) > 0).cast(pl.Int8) for e in EXPOSURES)
         return self.person_time.select(*_COUNTED, *has_dose).collect(engine="streaming")
+
+    @cached_property
+    def sample(self) -> "Setting":
+        """The same of a random sample of persons, if all have more intervals than `model.most_intervals`; else itself.
+
+        For models that hold every interval of person-time. A sample of persons has the hazard ratios of all of them.
+        """
+        share = self.protocol.model.most_intervals / max(self.frame.height, 1)
+        if share >= 1:
+            return self
+        drawn = pl.col("person_id").hash(self.protocol.study.seed) < pl.lit(int(share * 2**64), pl.UInt64)
+        return replace(self, person_time=self.person_time.filter(drawn))
 
     @cached_property
     def known_time(self) -> pl.DataFrame:

@@ -342,6 +342,11 @@ class Model(Section):
     controls: int = Field(
         15, ge=1, le=1000, description="Controls for each case, where the history of every member is needed."
     )
+    most_intervals: int = Field(
+        5_000_000,
+        ge=1000,
+        description="Models that hold every interval of person-time draw a random sample of persons if there are more.",
+    )
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
 
     @field_validator("spline_percentiles", "spline_knots", "risk_ages", "risk_years")

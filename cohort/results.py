@@ -119,6 +119,10 @@ class Estimate:
         return {"estimate_id": self.estimate_id, **asdict(self)}
 
 
+PERSON_SAMPLE = "sample of persons"
+"""The diagnostic of a model that was fitted to some persons, drawn at random."""
+
+
 @dataclass(frozen=True)
 class Diagnostic:
     """One row of `diagnostics`: a figure, what it means, and a verdict."""

@@ -7,7 +7,7 @@ its result is there already with the right key.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
@@ -143,9 +143,10 @@ def steps_of(analysis: Analysis) -> list[Step]:
     return [step for step in steps.values() if step.name not in unread]
 
 
-def tables_of(model: str) -> tuple[str, ...]:
-    """The tables that a model reads."""
-    return (*MODEL_TABLES, *(table for name, table in TABLE_OF_MODEL.items() if name == model))
+def tables_of(*models: str) -> tuple[str, ...]:
+    """The tables that models read."""
+    own = dict.fromkeys(TABLE_OF_MODEL[model] for model in models if model in TABLE_OF_MODEL)
+    return (*MODEL_TABLES, *own)
 
 
 def shared_tables(prepared: Prepared, analysis: str, primary: Mapping[str, TableRef]) -> dict[str, TableRef]:
@@ -202,7 +203,7 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
     A result that was made from the same tables, by the same protocol and code, is kept.
 
     Args:
-        tables: at least those of `tables_of`.
+        tables: at least those of `tables_of` all the models of the analysis.
     """
     chosen = prepared.analysis(analysis)
     folder = prepared.settings.folder.private / "models"
@@ -211,11 +212,7 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
     key = _digest(*(table.key for table in needed), chosen.protocol.content_hash(), code_hash(), analysis, model)
     if _stored(path).get("key") == key:
         return str(path)
-    setting = setting_of(chosen, needed[: len(MODEL_TABLES)])
-    if model in TABLE_OF_MODEL:
-        own: Any = {TABLE_OF_MODEL[model]: pl.scan_parquet(tables[TABLE_OF_MODEL[model]].path)}
-        setting = replace(setting, **own)
-    result = fit_model(model, setting)
+    result = fit_model(model, setting_of(chosen, tables))
     return_memory()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"key": key, **asdict(result)})
@@ -241,13 +238,15 @@ def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) 
     return str(path)
 
 
-def setting_of(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
-    """What the models of an analysis need, read from `MODEL_TABLES`.
+def setting_of(analysis: Analysis, tables: Mapping[str, TableRef]) -> Setting:
+    """What the models of an analysis need, read from the tables of `tables_of` its models.
 
     The last one is kept, for reading takes longer than some models do; `forget_settings` frees it.
     """
     with _READING:  # who needs the same waits for it
-        return _setting(analysis, tables)
+        setting = _setting(analysis, tuple(tables[name] for name in tables_of(*analysis.models)))
+        setting.frame  # noqa: B018  (read once, by whoever comes first)
+        return setting
 
 
 def forget_settings() -> None:
@@ -261,12 +260,14 @@ _READING = Lock()
 @lru_cache(maxsize=1)
 def _setting(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
     protocol = analysis.protocol
-    patterns, changes, person_time, dose_known = (table.path for table in tables)
+    patterns, changes, person_time, dose_known = (table.path for table in tables[: len(MODEL_TABLES)])
+    own: Any = {table.name: pl.scan_parquet(table.path) for table in tables[len(MODEL_TABLES) :]}
     return Setting(
         study_counts(pl.read_parquet(patterns, columns=list(PATTERN_COLUMNS)), pl.read_parquet(changes), protocol),
         prepared_time(pl.scan_parquet(person_time), protocol),
         analysis,
         known_doses(pl.read_parquet(dose_known)),
+        **own,
     )
 
 

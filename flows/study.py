@@ -144,7 +144,7 @@ class _Work:
     """Tables and what is fitted to them, two tasks at a time, of which one at most builds a table.
 
     A table takes all threads and much memory; a model takes one thread and reads tables that are there. Models that
-    take much memory too come last, alone.
+    take much memory too come last, alone, and so do descriptions of more than `model.most_intervals`.
 
     Attributes:
         prepared: the run; once the primary tables are built, without the bounds that would change nothing.
@@ -197,7 +197,7 @@ class _Work:
 
     def _fit(self, job: Job) -> None:
         analysis, name = job
-        tables: Any = self._tables(analysis, tables_of(name))
+        tables: Any = self._tables(analysis, tables_of(*self.prepared.analysis(analysis).models))
         if name in DESCRIPTIONS:
             future = description.submit(self.prepared, name, tables)
         else:
@@ -239,7 +239,8 @@ class _Work:
         primary = self.primary_tables()
         if not primary[DOSE_REMEDY].rows:
             self.prepared = self.prepared.without_bounds()
-        self._to_fit.extend((PRIMARY, name) for name in DESCRIPTIONS)
+        is_large = primary["person_time"].rows > self.prepared.analysis(PRIMARY).protocol.model.most_intervals
+        (self._large if is_large else self._to_fit).extend((PRIMARY, name) for name in DESCRIPTIONS)
         for analysis in self.prepared.planned[1:]:
             shared = shared_tables(self.prepared, analysis, primary)
             self._shared |= {(analysis, name): ref for name, ref in shared.items()}

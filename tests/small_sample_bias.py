@@ -20,7 +20,7 @@ from cohort.inputs import EXPOSURES
 from cohort.models.linear import band_columns, doses_by_band
 from cohort.report.truth import read_truth
 from cohort.results import OVERALL
-from cohort.study import MODEL_TABLES, build_tables, prepare_run, setting_of
+from cohort.study import build_tables, prepare_run, setting_of
 from cohort.survival.inference import small_sample_bias
 from cohort.synthetic import simulate
 from cohort.validation.replicate import Replicate
@@ -37,7 +37,7 @@ def errors(scenario: str, persons: int, seed: int) -> list[dict[str, str | float
         told = json.loads(simulate(Path(settings.cdm), persons, seed, scenario).read_text(encoding="utf-8"))
         prepared = prepare_run(settings)
         tables = build_tables(prepared, PRIMARY)
-        setting = setting_of(prepared.analysis(PRIMARY), tuple(tables[name] for name in MODEL_TABLES))
+        setting = setting_of(prepared.analysis(PRIMARY), tables)
     truth = read_truth(told, setting.protocol.exposure.metric, setting.protocol.exposure.per)
     overall = fit(setting, {e: setting.dose(e) for e in EXPOSURES}, setting.has_known_doses)
     bands = band_columns(setting.age_strata)

@@ -17,7 +17,7 @@ from cohort.models.linear import linear, linear_by_age
 from cohort.models.reversibility import reversibility
 from cohort.models.subdistribution import subdistribution
 from cohort.models.use_pattern import duration_and_intensity
-from cohort.results import ModelResult
+from cohort.results import PERSON_SAMPLE, Diagnostic, ModelResult
 
 __all__ = ["LARGE", "MODELS", "STRATA", "Setting", "columns_needed", "fit_model", "prepare", "prepared_time"]
 
@@ -39,13 +39,26 @@ MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
 """The models of an analysis, by the name that `fit_model` takes."""
 
 LARGE = frozenset({"subdistribution", "drugs", "duration and intensity", "reversibility", "adjustment"})
-"""Those that need far more memory than others: each interval has arrays of its own."""
+"""Those that need far more memory than others: each interval has arrays of its own, so they use `Setting.sample`."""
 
 
 def fit_model(name: str, setting: Setting) -> ModelResult:
     """Fit one of `MODELS` to the risk sets of an analysis.
 
     Returns:
-        An estimate for everything asked for; what cannot be estimated has a row that says why.
+        An estimate for everything asked for; what cannot be estimated has a row that says why. A model of a sample of
+        persons has a diagnostic that says so.
     """
-    return MODELS[name](setting)
+    result = MODELS[name](setting)
+    if name in LARGE and setting.sample is not setting:
+        result.diagnostics.append(_sampled(name, setting))
+    return result
+
+
+def _sampled(name: str, setting: Setting) -> Diagnostic:
+    share = setting.sample.frame.get_column("person_id").n_unique() / setting.frame.get_column("person_id").n_unique()
+    meaning = (
+        f"Share of persons, drawn at random, to whom the model of {name} was fitted: all have more than "
+        f"{setting.protocol.model.most_intervals:,} intervals of person-time (model.most_intervals)."
+    )
+    return Diagnostic(PERSON_SAMPLE, setting.analysis.name, "info", meaning, name, value=share)

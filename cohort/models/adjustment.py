@@ -26,16 +26,15 @@ Langholz 1995): the estimate stays the same, its variance grows by about one par
 
 def adjustment(setting: Setting) -> ModelResult:
     """Rows for each class and the contrast, of the model without covariates and of that with all."""
-    doses = {e: setting.dose(e) for e in EXPOSURES}
+    doses, columns = {e: setting.dose(e) for e in EXPOSURES}, {e: e for e in EXPOSURES}
     fits = {
-        UNADJUSTED: fit(setting, doses, setting.has_known_doses, covariates=()),
-        FULLY_ADJUSTED: _fully_adjusted(setting),
+        UNADJUSTED: (setting, fit(setting, doses, setting.has_known_doses, covariates=())),
+        FULLY_ADJUSTED: (setting.sample, _fully_adjusted(setting.sample)),
     }
-    counts, columns = linear_counts(setting.known_time), {e: e for e in EXPOSURES}
     rows = [
         row
-        for model, fitted in fits.items()
-        for row in linear_rows(setting, fitted, columns, OVERALL, counts, {}, model=model)
+        for model, (own, fitted) in fits.items()
+        for row in linear_rows(own, fitted, columns, OVERALL, linear_counts(own.known_time), {}, model=model)
     ]
     return ModelResult(rows)
 

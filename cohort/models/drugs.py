@@ -19,6 +19,7 @@ from cohort.survival.counting import risk_sets
 
 def drugs(setting: Setting) -> ModelResult:
     """A row for each drug taken, the checks of the classes, and the permutation test of the contrast."""
+    setting = setting.sample
     doses, why = drug_doses(setting)
     fitted = fit_sets(setting, doses.sets) if doses.sets is not None else Fitted(None, why)
     checks = class_checks(setting, doses, fitted)

@@ -44,6 +44,7 @@ _NEVER, _BLOCK_MEMBERS = "never", "_member"
 
 def reversibility(setting: Setting) -> ModelResult:
     """Every hypothesis at every lag of the protocol's `reversibility_lags_days`."""
+    setting = setting.sample
     why = _why_not(setting)
     if why or setting.dose_rate is None:
         lags = setting.protocol.exposure.reversibility_lags_days

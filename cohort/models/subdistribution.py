@@ -21,6 +21,7 @@ from cohort.survival.fine_gray_variance import fine_gray_covariance
 
 def subdistribution(setting: Setting) -> ModelResult:
     """All classes per unit of dose, overall, and the contrast of binder and non-binder from the same fit."""
+    setting = setting.sample
     frame = setting.known_time
     columns = {e: e for e in EXPOSURES}
     counts = linear_counts(frame)

@@ -23,6 +23,7 @@ PER_DURATION, PER_INTENSITY = f"per {_YEAR} days", "per 1 a day"
 
 def duration_and_intensity(setting: Setting) -> ModelResult:
     """A row for duration and one for intensity of each class, and one for each cell of their grid."""
+    setting = setting.sample
     metric = setting.protocol.exposure.metric
     if metric not in ADDITIVE_METRICS:
         return _nothing(setting, f"a mean {metric} per day of use is no intensity")

@@ -14,6 +14,7 @@ from cohort.report.methods_model import sets
 from cohort.report.numbers import SUPPRESSED, capital, listed, percent, to_number
 from cohort.report.release import Release
 from cohort.report.terms import Terms
+from cohort.results import PERSON_SAMPLE
 
 _NEARLY_ALONE = 0.8
 
@@ -33,6 +34,7 @@ def limitations(
         Paragraph("Outcome", _outcome(terms, protocol)),
         Paragraph("Many estimates, one test", _MULTIPLE),
         Paragraph("Suppression", _suppression(release)),
+        *_sample(release),
     ]
 
 
@@ -140,6 +142,16 @@ def known_share(release: Release) -> float | None:
         total += fills
         known += fills if status in {"computed", "imputed"} else 0.0
     return known / total if total else None
+
+
+def _sample(release: Release) -> list[Paragraph]:
+    """Which models were fitted to some of the persons; nothing where none was."""
+    rows = [d for d in release.diagnostics if d.diagnostic == PERSON_SAMPLE and d.value is not None]
+    if not rows:
+        return []
+    models, share = listed(list(dict.fromkeys(d.exposure for d in rows))), percent(max(d.value or 0.0 for d in rows), 1)
+    said = f"There is more person-time than these models can hold: {models}. They were fitted to {share} of the persons"
+    return [Paragraph("Sample", f"{said}, drawn at random: without bias, and with wider intervals.")]
 
 
 def _suppression(release: Release) -> str:

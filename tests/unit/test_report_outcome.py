@@ -17,7 +17,7 @@ from cohort.report.numbers import NO_BREAK
 from cohort.report.release import read_release
 from cohort.report.tables import not_shown
 from cohort.report.terms import terms_of
-from cohort.results import BY_DRUG, FULLY_ADJUSTED, UNADJUSTED
+from cohort.results import BY_DRUG, FULLY_ADJUSTED, PERSON_SAMPLE, UNADJUSTED
 from cohort.reversibility_tables import reversibility_tables
 from cohort.summary import headline_outcome, headline_rows, summary_markdown
 from flows.terminal import print_headline
@@ -27,6 +27,7 @@ from tests.unit.test_report import (
     TRUTH,
     all_estimates,
     curve,
+    diagnostic,
     estimate,
     section,
     visible,
@@ -173,6 +174,20 @@ def test_limitations_say_what_telling_diagnoses_apart_is_worth(tmp_path):
     assert "Records tell vascular dementia from Alzheimer's disease, Lewy body dementia or" in of("vascular_dementia")
     assert of("bipolar_disorder").startswith("Bipolar disorder is what was coded. Codes miss cases")
     assert "Records tell" not in of("bipolar_disorder")
+
+
+def test_limitations_say_which_models_were_fitted_to_some_of_the_persons(tmp_path):
+    def of(*rows):
+        release = read_release(write_release(tmp_path, diagnostics=list(rows)))
+        told = limitations(release, terms_of(release, Protocol()), compositions(release.drugs, "dme"), Protocol())
+        return {p.title: p.text for p in told}.get("Sample", "")
+
+    rows = [
+        diagnostic(name=PERSON_SAMPLE, verdict="info", exposure=model, value=0.125) for model in ("drugs", "adjustment")
+    ]
+    said = "than these models can hold: drugs and adjustment. They were fitted to 12.5% of the persons"
+    assert said in of(*rows).replace(NO_BREAK, " ")
+    assert not of(diagnostic())
 
 
 def test_what_competes_has_the_diagnosis_s_own_words_unless_the_protocol_has_others(tmp_path):
