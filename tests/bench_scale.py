@@ -21,19 +21,25 @@ from cohort.engine import load_steps
 from cohort.source import open_cdm
 
 SIZES = (10_000, 100_000, 1_000_000)
-PARTS = ("simulate_s", "scan_s", "extraction_s", "tables_s", "models_s", "run_s", "again_s", "peak_mb")
+GROWING = ("simulate_s", "scan_s", "extraction_s", "tables_s", "models_s", "run_s", "again_s", "peak_mb")
+PARTS = (*GROWING, "orchestration_s")
 TSPO = str(Path(sys.executable).with_name("tspo"))
-BARS = {"simulate_s": 900, "run_s": 180, "peak_mb": 4_000}
+BARS = {"simulate_s": 900, "run_s": 180, "orchestration_s": 15, "peak_mb": 4_000}
 """What is asked at a million persons, on two cores."""
 
 
 def tspo(*arguments: str) -> tuple[float, float]:
     """Seconds and peak memory (MB) of one command; what it prints is thrown away."""
+    return command(TSPO, *arguments)
+
+
+def command(*words: str) -> tuple[float, float]:
+    """The same of any command."""
     started = time.perf_counter()
-    process = subprocess.Popen([TSPO, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 3):
-        raise SystemExit(f"tspo {' '.join(arguments)} failed")
+        raise SystemExit(f"{' '.join(words)} failed")
     return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
@@ -55,6 +61,7 @@ def measure(persons: int, folder: Path) -> dict[str, Any]:
     run_s, peak_mb = tspo("run", "--cdm", str(cdm), "--out", str(out))
     record = json.loads((out / "release" / "run.json").read_text())
     again_s, _ = tspo("run", "--cdm", str(cdm), "--out", str(out))
+    bare_s, _ = command(sys.executable, "-m", "tests.bench_unorchestrated", str(cdm), str(out))
     large = {step.name for step in load_steps().values() if {"drug_exposure", "condition_occurrence"} & set(step.reads)}
     cdm.unlink()
     return {
@@ -66,6 +73,7 @@ def measure(persons: int, folder: Path) -> dict[str, Any]:
         "models_s": sum(fit["seconds"] for fit in record["models"]),
         "run_s": run_s,
         "again_s": again_s,
+        "orchestration_s": again_s - bare_s,
         "peak_mb": peak_mb,
         "simulate_mb": simulate_mb,
         "scans": record["scans"],
@@ -77,7 +85,7 @@ def measure(persons: int, folder: Path) -> dict[str, Any]:
 def growth(rows: list[dict[str, Any]]) -> dict[str, float]:
     """The exponent of each part's growth with the number of persons, fitted over all sizes."""
     persons = np.log([row["persons"] for row in rows])
-    return {part: float(np.polyfit(persons, np.log([row[part] for row in rows]), 1)[0]) for part in PARTS}
+    return {part: float(np.polyfit(persons, np.log([row[part] for row in rows]), 1)[0]) for part in GROWING}
 
 
 def compare(folder: Path, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
