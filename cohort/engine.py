@@ -9,7 +9,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -180,7 +181,7 @@ def stored_key(path: Path) -> str | None:
 
 
 def build(
-    connection: duckdb.DuckDBPyConnection,
+    connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
     step: Step,
     parameters: Mapping[str, object],
     inputs: Iterable[TableRef],
@@ -190,7 +191,8 @@ def build(
     """Build one table into a Parquet file, or return it as it is when the file already carries the key.
 
     Args:
-        connection: has a view of every CDM table; views of `inputs` are created here.
+        connect: opens the database, with a view of every CDM table that the step reads, if there is something to build;
+            views of `inputs` are created here.
         inputs: the tables that the step reads and that are not CDM tables.
 
     Raises:
@@ -199,19 +201,20 @@ def build(
     started = time.perf_counter()
     if stored_key(path) == key:
         return TableRef(step.name, str(path), key, pq.read_metadata(path).num_rows, is_fresh=True)
-    for table in inputs:
-        connection.execute(
-            f"create or replace view {table.name} as select * from read_parquet('{_escaped(table.path)}')"
-        )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".parquet.part")
     bound = {name: parameters[name] for name in step.parameters}
     try:
-        connection.execute(
-            f"copy ({step.sql}) to '{_escaped(str(temporary))}' "
-            f"(format parquet, compression zstd, kv_metadata {{content_key: '{key}'}})",
-            bound,
-        )
+        with connect() as connection:
+            for table in inputs:
+                connection.execute(
+                    f"create or replace view {table.name} as select * from read_parquet('{_escaped(table.path)}')"
+                )
+            connection.execute(
+                f"copy ({step.sql}) to '{_escaped(str(temporary))}' "
+                f"(format parquet, compression zstd, kv_metadata {{content_key: '{key}'}})",
+                bound,
+            )
     except duckdb.Error as error:
         temporary.unlink(missing_ok=True)
         # `from None`: what the database says below its first line may quote a value of a patient.

@@ -94,15 +94,25 @@ def open_cdm(location: str, resources: Resources | None = None, spill: Path | No
     Raises:
         UsageError: there is nothing at that path, or it is not a CDM.
     """
-    resources = resources or Resources()
-    connection = duckdb.connect(":memory:")
-    try:
-        _configure(connection, resources, spill)
+    with open_database(resources, spill) as connection:
         cdm = Cdm(connection, location)
         relations = _relations(connection, location)
         for table in CDM_TABLES:
             _show(cdm, table, relations.get(table.name))
         yield cdm
+
+
+@contextmanager
+def open_database(resources: Resources | None = None, spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database engine without a CDM, for tables that are made of other tables alone.
+
+    Raises:
+        UsageError: the memory is no amount.
+    """
+    connection = duckdb.connect(":memory:")
+    try:
+        _configure(connection, resources or Resources(), spill)
+        yield connection
     finally:
         connection.close()
 

@@ -6,13 +6,15 @@ its result is there already with the right key.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
 
+import duckdb
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,7 +31,7 @@ from cohort.protocol import Protocol, load_protocol
 from cohort.results import ModelResult
 from cohort.risks import absolute_risks
 from cohort.run import RunFolder, return_memory, write_json, write_table
-from cohort.source import Resources, open_cdm
+from cohort.source import Resources, open_cdm, open_database
 
 DOSE_REMEDY = "dose_remedy"
 MODEL_TABLES = ("risk_pattern", "risk_change", "person_time", "dose_known")
@@ -177,8 +179,19 @@ def build_table(prepared: Prepared, analysis: str, step_name: str, tables: Mappi
     key = table_key(step, parameters, upstream)
     path = settings.folder.tables(analysis) / f"{step_name}.parquet"
     inputs = [available[name] for name in step.reads if name not in CDM_NAMES]
-    with open_cdm(settings.cdm, settings.resources, settings.folder.private / "spill") as cdm:
-        return build(cdm.connection, step, parameters, inputs, key, path)
+    return build(lambda: _database(settings, step), step, parameters, inputs, key, path)
+
+
+@contextmanager
+def _database(settings: RunSettings, step: Step) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for one step; to open a CDM takes a tenth of a second, and most steps read other tables only."""
+    spill = settings.folder.private / "spill"
+    if CDM_NAMES.isdisjoint(step.reads):
+        with open_database(settings.resources, spill) as connection:
+            yield connection
+    else:
+        with open_cdm(settings.cdm, settings.resources, spill) as cdm:
+            yield cdm.connection
 
 
 def build_tables(

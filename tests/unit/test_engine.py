@@ -87,7 +87,7 @@ def test_a_table_is_built_once_for_each_content(tmp_path: Path) -> None:
 
     def run(n: int) -> TableRef:
         key = table_key(step, {"n": n}, {"b": source.key})
-        return build(duckdb.connect(), step, {"n": n}, [source], key, path)
+        return build(duckdb.connect, step, {"n": n}, [source], key, path)
 
     first = run(1)
     assert (first.is_fresh, first.rows, stored_key(path)) == (False, 2, first.key)
@@ -102,10 +102,10 @@ def test_a_failed_build_leaves_the_old_file_and_no_half_file(tmp_path: Path) -> 
     step = load_steps(folder_of(tmp_path / "sql", a="select cast(b.x as integer) as y from b"))["a"]
     path = tmp_path / "a.parquet"
     good = write_input(pl.DataFrame({"x": ["1"]}), "b", tmp_path / "in")
-    build(duckdb.connect(), step, {}, [good], "good", path)
+    build(duckdb.connect, step, {}, [good], "good", path)
     bad = write_input(pl.DataFrame({"x": ["Mrs Smith"]}), "b", tmp_path / "in")
     with pytest.raises(TspoError, match="Table a could not be built") as error:
-        build(duckdb.connect(), step, {}, [bad], "bad", path)
+        build(duckdb.connect, step, {}, [bad], "bad", path)
     assert "Smith" not in str(error.value)
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
