@@ -60,7 +60,7 @@ def risk_sets(
     loud, stratum_of_time = np.unique(grid // max(len(times), 1), return_inverse=True)
     is_loud = np.isin(np.arange(len(names)), loud)
     index = np.flatnonzero(lo < hi)
-    own = (np.cumsum(is_loud) - 1)[stratum[index]]
+    own = stratum[index] if is_loud.all() else (np.cumsum(is_loud) - 1)[stratum[index]]
     rows = intervals.select(list(dict.fromkeys(numbers)) or _NOTHING).filter(lo < hi)
     pattern, example = distinct(rows, own)
     values = rows[example].cast(pl.Float64)
