@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cohort.analyses import PRIMARY
 from cohort.report.classes import CLASSES, EXPOSURES
 from cohort.report.comparison import ratio_or_reason
-from cohort.report.numbers import ABSENT, count, difference, p_value, rate, to_number, with_bounds
+from cohort.report.numbers import ABSENT, count, difference, p_value, rate, ratio, to_number, with_bounds
 from cohort.report.release import Release, Row, told
 from cohort.results import CONTINUOUS_AGE, OVERALL
 
@@ -135,3 +135,17 @@ def _additive(row: Row, youngest: str) -> AdditiveRow:
         reri = "reference"
     reason = "" if told(row, "hazard_ratio") is not None else ratio
     return AdditiveRow(row["age"], ratio, rate(told(row, "unexposed_rate")), excess, reri, reason)
+
+
+def said_of_rates(release: Release) -> str:
+    """The same excess as a ratio in the youngest and in the oldest band; empty where fewer than two rates were told."""
+    own = [row for row in release.age if (row["way"], row["exposure"]) == (_ATTAINED, CLASSES[0])]
+    rates = [(row["age"], value) for row in own if (value := told(row, "unexposed_rate"))]
+    if len(rates) < 2:
+        return ""
+    (young, low), (old, high) = rates[0], rates[-1]
+    return (
+        f"In this run {release.outcome} has a rate of {rate(low)} per 1,000 person-years without a dose of "
+        f"{EXPOSURES[CLASSES[0]].plural} at {young}, and of {rate(high)} at {old}: one more case per 1,000 "
+        f"person-years would be a ratio of {ratio(1 + 1 / low)} at the one age and {ratio(1 + 1 / high)} at the other."
+    )

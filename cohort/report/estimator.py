@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cohort.analyses import PRIMARY
-from cohort.report.ages import additive_groups, age_ways
+from cohort.report.ages import additive_groups, age_ways, said_of_rates
 from cohort.report.dose_response import DoseResponse, dose_response
 from cohort.report.hazards import three_hazards
 from cohort.report.release import Release
@@ -22,6 +22,7 @@ def estimator_parts(release: Release) -> dict[str, Any]:
         "other_curves": _other_curves(release),
         "age_ways": age_ways(release),
         "additive": additive_groups(release),
+        "said_of_rates": said_of_rates(release),
         "risks": risk_tables(release),
         "hazards": three_hazards(release),
     }

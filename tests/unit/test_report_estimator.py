@@ -9,7 +9,7 @@ import pytest
 from cohort.protocol import Protocol
 from cohort.report import build_report
 from cohort.report import numbers as n
-from cohort.report.ages import additive_groups, age_ways
+from cohort.report.ages import additive_groups, age_ways, said_of_rates
 from cohort.report.checks import checks
 from cohort.report.dose_points import curves_of
 from cohort.report.dose_response import dose_response
@@ -263,8 +263,22 @@ def test_bands_whose_counts_are_not_told_have_a_ratio_only(make):
     assert additive_groups(make(age=[aged()])) == []
 
 
+def test_one_more_case_is_a_smaller_ratio_where_the_rate_is_higher(release):
+    assert said_of_rates(release) == (
+        "In this run dementia has a rate of 3.66 per 1,000 person-years without a dose of binders at 50 to 64, and of "
+        "36.9 at 85 and over: one more case per 1,000 person-years would be a ratio of 1.27 at the one age and 1.03 at "
+        "the other."
+    )
+
+
+@pytest.mark.parametrize("hidden", [{"unexposed_rate": ""}, {"unexposed_rate": SECRET, "status": "suppressed"}])
+def test_without_two_rates_ages_are_not_compared(make, hidden):
+    assert said_of_rates(make(age=[aged(**additive()), aged(age="65 to 74", **(additive() | hidden))])) == ""
+
+
 def test_the_page_says_why_ratios_shrink(standard):
     words = words_of(standard, "age")
+    assert "how many more. In this run dementia has a rate of 3.66" in words
     assert "a ratio can shrink with age where the excess does not. The two scales can disagree" in words
     assert "“Change in 10 years” is by how many times the ratio is multiplied." in words
     assert "85 and over suppressed" in words
