@@ -26,6 +26,7 @@ from cohort.survival.inference import restricted_fits
 from cohort.survival.risk_sets import RiskSets
 
 PERMUTATION = "permutation of the classes"
+LEAVE_ONE_OUT, BESIDE = "leave one drug out", "in the same model"
 WEIGHTED, WITHOUT_VALUE = "tspo_weighted", "without a measured affinity"
 _TIE = 1e-9
 
@@ -92,7 +93,7 @@ def _variants(setting: Setting, drugs: Sequence[str]) -> Iterator[_Variant]:
         # Its dose stays in the model, in a column of its own: its takers are not unexposed.
         others = {other: name for other, name in classes.items() if other != drug}
         if classes[drug] != "unknown":
-            yield _Variant("leave one drug out", f"without {drug}", {**_by_class(others), drug: {drug: 1.0}}, contrast)
+            yield _Variant(LEAVE_ONE_OUT, f"without {drug}", {**_by_class(others), drug: {drug: 1.0}}, contrast)
     for check, name, sorted_otherwise in other_classifications(setting.protocol):
         yield _Variant(check, name, _by_class({drug: sorted_otherwise[drug] for drug in drugs}), contrast)
     yield from _beside(known, classes, setting.protocol.affinity.high_potency_mg)
@@ -114,7 +115,7 @@ def _beside(
         "potency": {"high potency": is_potent},
         "half-life and potency": {"long-acting": is_long, "high potency": is_potent},
     }.items():
-        yield _Variant("in the same model", name, {**_by_class(classes), **more}, contrast)
+        yield _Variant(BESIDE, name, {**_by_class(classes), **more}, contrast)
     cells = {
         f"{exposure}, {word}": {
             d: 1.0 for d, name in classes.items() if f"tspo_{name}" == exposure and (d in is_long) == is_long_acting

@@ -12,7 +12,8 @@ from cohort.report.numbers import count, listed, p_equals, percent, ratio, years
 from cohort.report.release import Release, Row, told
 from cohort.results import OVERALL
 
-_CHECK = "channelling"
+CHECK = "channelling"
+"""The diagnostic that says whether the first signs are treated rather with one class."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def said_of_starts(release: Release) -> str:
 
 
 def _judged(release: Release, preferred: str) -> str:
-    check = next((d for d in release.diagnostics if d.diagnostic == _CHECK), None)
+    check = release.diagnostic(CHECK)
     if check is None or check.p_value is None:
         return "Whether the shares differ by more than chance was not tested."
     if check.verdict == "pass":

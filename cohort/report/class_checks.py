@@ -6,7 +6,7 @@ In: a release. Out: groups of a forest plot and rows of a table, every cell alre
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cohort.models.class_checks import PERMUTATION, WEIGHTED
+from cohort.models.class_checks import BESIDE, LEAVE_ONE_OUT, PERMUTATION, WEIGHTED
 from cohort.report.classes import EXPOSURES, exposure_of, look_of
 from cohort.report.effects import Effect
 from cohort.report.forest import Group
@@ -16,13 +16,13 @@ from cohort.results import BY_DRUG, CONTRAST
 
 _SAYS: Mapping[str, str] = {
     "as planned": "The classes as the protocol sorts them; by the same model as above.",
-    "leave one drug out": "The drug keeps its own dose in the model: who takes it does not become unexposed. A class "
+    LEAVE_ONE_OUT: "The drug keeps its own dose in the model: who takes it does not become unexposed. A class "
     "effect stays; one that goes with a single drug was that drug's.",
     "bound of a binder": "Up to which value of Ki a drug counts as a binder.",
     "grades of evidence": "A: binding constants; B: findings of binding studies; C: indirect findings; D: inference "
     "from structure, which forces a class on nearly every drug.",
     "value of a drug": "Where a drug has several values, the least or the largest in place of their geometric mean.",
-    "in the same model": "The contrast beside what else the drugs have in common: their dose counts a second time in a "
+    BESIDE: "The contrast beside what else the drugs have in common: their dose counts a second time in a "
     "column of all long-acting drugs, of all drugs of high potency, or both.",
     "class by half-life": "Binders against non-binders of the same half-life.",
     "dose by affinity": "Every drug of measured affinity in one dose, weighted by how strongly it binds.",
@@ -81,5 +81,5 @@ def drug_groups(release: Release) -> list[Group]:
 
 def said_of_permutation(release: Release) -> str:
     """The permutation test in a sentence; empty where the release has none."""
-    rows = [d for d in release.diagnostics if d.diagnostic == PERMUTATION and d.p_value is not None]
-    return f"{rows[0].meaning} Here p is {p_value(rows[0].p_value)}." if rows else ""
+    test = release.diagnostic(PERMUTATION)
+    return f"{test.meaning} Here p is {p_value(test.p_value)}." if test and test.p_value is not None else ""

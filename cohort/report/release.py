@@ -74,6 +74,11 @@ class Release:
         by_lag = {e.lag_days: e for e in family if e.term.startswith("per ")}
         return [by_lag[lag] for lag in sorted(by_lag)]
 
+    def diagnostic(self, name: str) -> Diagnostic | None:
+        """The first row of a diagnostic that is of the primary analysis or of the whole run."""
+        own = (d for d in self.diagnostics if d.diagnostic == name and d.analysis in {PRIMARY, ""})
+        return next(own, None)
+
     def outcome_of(self, analysis: str) -> str:
         """The outcome of an analysis as `estimates` calls it: the diagnosis, beside which death stands."""
         found = (e.outcome for e in self.estimates if e.analysis == analysis and e.outcome != DIED)

@@ -22,6 +22,7 @@ from cohort.report.class_checks import check_groups, said_of_permutation
 from cohort.report.classes import CLASSES, EXPOSURES
 from cohort.report.comparison import COMPARED, bounds, other_analyses
 from cohort.report.composition import compositions
+from cohort.report.conclusions import MARKS, conclusions, summed_up
 from cohort.report.coverage import coverage_by_class, coverage_groups, supply_rows
 from cohort.report.effects import Effect
 from cohort.report.ends import competing_words, ends
@@ -72,6 +73,7 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
     study = Study(release, terms, planted)
     parts = compositions(release.drugs, terms.drug_metric)
     found = checks(release)
+    concluded = conclusions(release, terms)
     return _environment().get_template("report.html.j2").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         title=protocol.study.name if protocol else f"Benzodiazepine dose by TSPO affinity and {release.outcome}",
@@ -85,6 +87,8 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         truth=study.truth,
         answer=answer(release, terms, parts, study.truth),
         key_figures=key_figures(release, terms),
+        conclusions=concluded,
+        summed_up=summed_up(concluded),
         checks=found,
         verdicts=tally(found),
         limitations=[*published.limitations(protocol), *limitations(release, terms, parts, protocol)],
@@ -187,7 +191,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= _filters()
-    environment.globals["verdicts_known"] = VERDICTS
+    environment.globals |= {"verdicts_known": VERDICTS, "conclusion_marks": MARKS}
     return environment
 
 

@@ -77,7 +77,12 @@ def _excess(row: Row | None, least: float | None) -> str:
         return ABSENT
     if own is None or least is None:
         return row["status"].removeprefix("not estimable: ")
-    return "best" if own == least else f"+{own - least:.1f}"
+    return above_the_best(own, least)
+
+
+def above_the_best(bic: float, least: float) -> str:
+    """By how much a BIC exceeds the least one."""
+    return "best" if bic == least else f"+{bic - least:.1f}"
 
 
 def history_tables(release: Release) -> list[HistoryTable]:
