@@ -57,7 +57,7 @@ def beside_half_life_and_potency(release: Release, terms: Terms) -> Conclusion:
     said = _Wording(
         "Neither half-life nor potency, nor both, explain the difference.",
         "Beside {} the difference goes: what looked like binding goes with that.",
-        "Beside {} the interval holds no difference as well as the planned one.",
+        "Beside {} the interval includes no difference as well as the planned one.",
         "Beside {} there is no estimate.",
     )
     name = "The difference is not one of half-life or potency"
@@ -69,7 +69,7 @@ def without_any_drug(release: Release, terms: Terms) -> Conclusion:
     said = _Wording(
         "It is there whichever drug is left out.",
         "{} it goes: it may be that of one drug, and not of the class.",
-        "{} the interval holds no difference as well as the planned one.",
+        "{} the interval includes no difference as well as the planned one.",
         "{} there is no estimate: the class cannot be told from the drug.",
     )
     name = "The difference does not hang on one drug"
@@ -81,7 +81,7 @@ def with_all_covariates(release: Release, terms: Terms) -> Conclusion:
     said = _Wording(
         "All recorded covariates leave it; what is not recorded could still move it.",
         "With all recorded covariates it goes: who is given which class explains it.",
-        "With all recorded covariates the interval holds no difference as well as the planned one.",
+        "With all recorded covariates the interval includes no difference as well as the planned one.",
         "There is no model with all covariates.",
     )
     rows = release.rows(analysis=PRIMARY, model=FULLY_ADJUSTED, exposure=CONTRAST, age_stratum=OVERALL)
@@ -106,8 +106,8 @@ def _stays(name: str, release: Release, terms: Terms, found: Sequence[Found], sa
     if found and raises(planned) != HOLDS:
         verdict, meaning = OPEN, _NO_DIFFERENCE
     rule = (
-        f"Holds: the {terms.ci} is above 1 in each of these models. Does not: in one of them it holds 1 or less, and "
-        "ends below the planned ratio."
+        f"Holds: the {terms.ci} is above 1 in each of these models. Does not: in one of them it reaches 1, and ends "
+        "below the planned ratio."
     )
     return Conclusion(name, verdict, capital(meaning), _beside(planned, shown), rule)
 
@@ -117,7 +117,7 @@ def _beside(planned: Found, shown: Sequence[Found]) -> str:
     ordered = sorted(shown, key=lambda f: f.bounds[1] if f.bounds else 0.0)
     named = [f"{f.label} {f.text}" if f.bounds else f"{f.label}: {f.why}" for f in ordered[:_MOST_NAMED]]
     more = [f"{len(ordered) - _MOST_NAMED} more"] if len(ordered) > _MOST_NAMED else []
-    return "; ".join([f"As planned {planned.text}", *named, *more])
+    return "; ".join([f"Ratio of the two hazard ratios as planned {planned.text}", *named, *more])
 
 
 def _names(found: Sequence[Found]) -> str:
@@ -154,4 +154,6 @@ def not_any_sorting(release: Release, terms: Terms) -> Conclusion:
         meaning = f"These are so few drugs that no result is rarer than one in {count(test.value)}."
     else:
         meaning = f"As many as {share}: so would drugs that were sorted without looking at binding."
-    return Conclusion(name, verdict, meaning, f"{p_equals(test.p_value)}, of {count(test.value)} ways", rule)
+    return Conclusion(
+        name, verdict, meaning, f"Permutation test over {count(test.value)} ways: {p_equals(test.p_value)}", rule
+    )

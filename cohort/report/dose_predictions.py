@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from cohort.models.reversibility import CURRENT, LIFETIME, WINDOW
 from cohort.report.channelling import CHECK
-from cohort.report.numbers import capital, difference, p_equals, years
+from cohort.report.numbers import difference, p_equals, years
 from cohort.report.release import Release, told
 from cohort.report.reversibility import above_the_best
 from cohort.report.terms import Terms
@@ -33,7 +33,11 @@ def alike_before_diagnosis(release: Release) -> Conclusion:
         else "Before a diagnosis new starts prefer a class, so with too short a lag the classes differ for that alone."
     )
     largest = "" if check.value is None else f"largest difference of shares {difference([100 * check.value], 1)} points"
-    figure = ", ".join(part for part in ("" if check.p_value is None else p_equals(check.p_value), largest) if part)
+    figure = ", ".join(
+        part
+        for part in ("" if check.p_value is None else f"Test of an equal rise: {p_equals(check.p_value)}", largest)
+        if part
+    )
     return Conclusion(name, HOLDS if passes else FAILS, meaning, figure, rule)
 
 
@@ -47,12 +51,13 @@ def after_the_lag(release: Release, terms: Terms) -> Conclusion:
     verdict = survives(shorter[0], planned, longer) if shorter else OPEN
     meaning = _said_of_lag(verdict, shorter[0], planned) if shorter else "No shorter lag was tried."
     rule = (
-        f"Holds: the {terms.ci} of binders is above 1 at the planned lag, and at no longer one holds 1 and ends below "
-        "that ratio. Does not: it is above 1 at the shortest lag, and at the planned one holds 1 and ends below that "
-        "ratio."
+        f"Holds: the {terms.ci} of binders is above 1 at the planned lag, and at no longer one reaches 1 and ends "
+        "below that ratio. Does not: it is above 1 at the shortest lag, and at the planned one reaches 1 and ends "
+        "below that ratio."
     )
     figure = "; ".join(f"{found.label} {found.text}" for _, found in family)
-    return Conclusion("What binders show survives the lag", verdict, meaning, capital(figure), rule)
+    figure = f"Hazard ratio of binders {figure}" if figure else ""
+    return Conclusion("The association with binders survives the lag", verdict, meaning, figure, rule)
 
 
 def _said_of_lag(verdict: str, shortest: Found, planned: Found) -> str:
@@ -60,13 +65,13 @@ def _said_of_lag(verdict: str, shortest: Found, planned: Found) -> str:
     if planned.bounds is None:
         return f"There is no estimate {planned.label} ({planned.why})."
     if verdict == HOLDS:
-        return f"What binders show is there {planned.label}, too."
+        return f"It is there {planned.label}, too."
     if verdict == FAILS:
-        return f"What binders show {shortest.label} is gone {planned.label}: prescribing for first signs does that."
+        return f"It is there {shortest.label} and gone {planned.label}: prescribing for first signs does that."
     if planned.is_above_one:
         return "It goes at a longer lag: signs that are older than the lag do that, and so does an effect that fades."
     if shortest.is_above_one:
-        return f"The interval {planned.label} holds 1 as well as what binders show {shortest.label}."
+        return f"The interval {planned.label} includes 1 as well as the ratio {shortest.label}."
     return f"The hazard was not found to rise with dose of binders {shortest.label} or {planned.label}."
 
 
@@ -86,7 +91,7 @@ def with_time_of_use(release: Release, terms: Terms) -> Conclusion:
         FAILS: "Dose that has added up says less than that of the day."
         if found.bounds is None or found.bounds[2] >= 1
         else "Longer use of binders goes with less.",
-        OPEN: "Neither longer use, nor dose that adds up against that of the day, says enough.",
+        OPEN: "What longer use shows, or dose that adds up against that of the day, is not enough to tell.",
     }[verdict]
     rule = (
         "Holds: the interval of the hazard ratio of longer use of binders at the same daily dose is above 1, and the "
@@ -94,7 +99,7 @@ def with_time_of_use(release: Release, terms: Terms) -> Conclusion:
         "more. Does not: the interval is below 1, or the BIC is greater by as much."
     )
     figure = "; ".join(part for part in (f"Hazard ratio {found.label} {found.text}", _bics(lag, bic)) if part)
-    return _of_binders("It builds up with the time of use", release, verdict, meaning, figure, rule)
+    return _of_binders("The association builds up with the time of use", release, verdict, meaning, figure, rule)
 
 
 def fading(release: Release, terms: Terms) -> Conclusion:
@@ -110,7 +115,7 @@ def fading(release: Release, terms: Terms) -> Conclusion:
         "Holds: at the longest lag, if it is no shorter than the planned one, the BIC of the dose in a window or of "
         f"the day is less than that of the lifetime dose by {STRONG:g} or more. Does not: it is greater by as much."
     )
-    return _of_binders("It fades after stopping", release, verdict, meaning, _bics(lag, bic), rule)
+    return _of_binders("The association fades after stopping", release, verdict, meaning, _bics(lag, bic), rule)
 
 
 def _of_binders(name: str, release: Release, verdict: str, meaning: str, figure: str, rule: str) -> Conclusion:

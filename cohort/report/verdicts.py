@@ -1,7 +1,7 @@
 """The rules by which a prediction holds, does not hold, or cannot be told: on intervals, BIC and shares alone.
 
-In: hazard ratios as released, or the reasons why there are none. Out: one of three words. An interval that holds 1 is
-never taken for no effect: only one that ends near 1, or short of what was to be kept, speaks against a prediction.
+In: hazard ratios as released, or the reasons why there are none. Out: one of three words. An interval that includes 1
+is never taken for no effect: only one that ends near 1, or short of what was to be kept, speaks against a prediction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +62,7 @@ class Found:
         return self.bounds is not None and self.bounds[1] > 1
 
     def falls_short_of(self, other: "Found") -> bool:
-        """Whether the interval holds 1 or less, and ends below the other's ratio."""
+        """Whether the interval reaches 1 or lies below it, and ends below the other's ratio."""
         if self.bounds is None or other.bounds is None:
             return False
         return self.bounds[1] <= 1 and self.bounds[2] < other.bounds[0]
@@ -100,7 +100,7 @@ def raises(found: Found) -> str:
 def stays(planned: Found, found: Found) -> str:
     """Whether what `planned` shows is there in another model, too.
 
-    Above 1: holds. Holds 1, and ends below the planned ratio: does not. Holds both, or no interval: cannot be told.
+    Above 1: holds. Reaches 1, and ends below the planned ratio: does not. Else, or no interval: cannot be told.
     """
     if found.is_above_one:
         return HOLDS
