@@ -176,7 +176,8 @@ def prepared_time(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) 
     text = [name for name, kind in frame.collect_schema().items() if kind == pl.String]
     frame = frame.with_columns(
         pl.col(text).cast(_TEXT),
-        (pl.col("stop_day") - pl.col("start_day")).alias("days"),
+        # Wide, for sums: six million person-years have more days than 32 bits hold, and a sum keeps the width.
+        (pl.col("stop_day") - pl.col("start_day")).cast(pl.Int64).alias("days"),
         (pl.col("index_year") // protocol.strata.period_years * protocol.strata.period_years).alias("entry_period"),
         *((pl.col(f"dose_{e}") / protocol.exposure.per).alias(e) for e in EXPOSURES),
     )

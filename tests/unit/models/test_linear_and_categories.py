@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cohort.analyses import Analysis
+from cohort.counts import category_counts, linear_counts
+from cohort.dose_checks import time_known
 from cohort.fitting import STRATA, Setting, fit_sets
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.models import MODELS, columns_needed, prepare
@@ -415,3 +417,15 @@ def test_an_estimate_is_finite_or_there_is_none_and_a_reason(model: str, rows: l
             assert values == [None] * len(values)
     for diagnostic in result.diagnostics:
         assert diagnostic.p_value is None or 0 <= diagnostic.p_value <= 1
+
+
+def test_person_years_of_a_million_persons_are_summed_in_full() -> None:
+    """Six million years have more days than 32 bits hold; here a few persons have as many."""
+    long = 2_000_000_000
+    rows = [interval(person, 0, long, (dose, 0.0, 0.0)) for person, dose in enumerate((0.0, 50.0, 50.0))]
+    setting = Setting({}, prepare(person_time(rows), PROTOCOL).lazy(), Analysis("primary", PROTOCOL))
+    years = long / 365.25
+    assert linear_counts(setting.known_time)["tspo_binder"].person_years == pytest.approx(3 * years, rel=1e-12)
+    assert category_counts(setting.frame, "tspo_binder")["1-90"].person_years == pytest.approx(2 * years, rel=1e-12)
+    assert {known.known_time_share for (_, e), known in setting.known().items() if e == "tspo_binder"} == {1.0}
+    assert time_known(setting.person_time, PROTOCOL).value == 1.0
