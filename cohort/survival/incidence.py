@@ -154,28 +154,34 @@ def _spells(
 ) -> tuple[Spells, Floats, pl.Series | None]:
     """What is at risk when: intervals that join are one, for they have the same influence."""
     needed = list(dict.fromkeys([start, stop, *causes, *([id] if id else []), *([weights] if weights else [])]))
-    rows = intervals.lazy().filter(pl.col(stop) > from_time).select(needed).collect()
-    rows = rows.sort([id, start] if id else [start])
-    first = np.maximum(rows.get_column(start).to_numpy().astype(float), from_time)
-    last = rows.get_column(stop).to_numpy().astype(float)
-    cause = np.full(rows.height, -1, np.int64)
+    chosen = intervals.lazy().filter(pl.col(stop) > from_time).select(needed)
+    rows = chosen.sort([id, start] if id else [start]).collect()
+    begin, end = (rows.get_column(side).to_numpy() for side in (start, stop))
+    weight = None if weights is None else rows.get_column(weights).to_numpy().astype(float)
+    cause = np.full(rows.height, -1, np.int16)
     for k, column in enumerate(causes):
         cause[rows.get_column(column).to_numpy().astype(bool)] = k
-    time = np.unique(last[cause >= 0])
-    lo, hi = (np.searchsorted(time, at, side="right") for at in (first, last))
-    person, people = np.arange(rows.height), None
+    is_new, people = np.ones(rows.height, bool), None
     if id is not None:
-        people = rows.get_column(id).unique(maintain_order=True)
-        person = np.cumsum(rows.get_column(id).ne_missing(rows.get_column(id).shift(1)).to_numpy()) - 1
-        overlaps = int(((person[1:] == person[:-1]) & (first[1:] < last[:-1])).sum())
+        who = rows.get_column(id)
+        is_new = who.ne_missing(who.shift(1)).to_numpy()
+        people = who.filter(pl.Series(is_new))
+        overlaps = int((~is_new[1:] & (begin[1:] < end[:-1])).sum())
         if overlaps:
             raise ValueError(f"{overlaps} interval(s) begin before the one before them, of the same person, ends")
-    weight = np.ones(rows.height) if weights is None else rows.get_column(weights).to_numpy().astype(float)
-    ends = np.ones(rows.height, bool)
-    ends[:-1] = (person[1:] != person[:-1]) | (first[1:] != last[:-1]) | (cause[:-1] >= 0) | (weight[1:] != weight[:-1])
-    begins = np.roll(ends, 1)  # who begins after the last that ended
-    spells = Spells(first[begins], last[ends], lo[begins], hi[ends], cause[ends], person[ends], weight[ends])
-    return spells, time, people
+    goes_on = np.zeros(rows.height, bool)
+    goes_on[1:] = ~is_new[1:] & (begin[1:] == end[:-1]) & (cause[:-1] < 0)
+    if weight is not None:
+        goes_on[1:] &= weight[1:] == weight[:-1]
+    # Wide numbers are made of what is left alone: there may be fifty million intervals.
+    at = np.flatnonzero(~goes_on)
+    until = np.append(at[1:], rows.height)[: len(at)] - 1
+    first, last = np.maximum(begin[at].astype(float), from_time), end[until].astype(float)
+    ends_in = cause[until].astype(np.int64)
+    time = np.unique(last[ends_in >= 0])
+    lo, hi = (np.searchsorted(time, moment, side="right") for moment in (first, last))
+    own = np.ones(len(at)) if weight is None else weight[at]
+    return Spells(first, last, lo, hi, ends_in, np.cumsum(is_new[at]) - 1, own), time, people
 
 
 def _check(
