@@ -4,6 +4,7 @@ In: values from a file or a test. Out: frozen sections, closed to unknown keys. 
 """
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, cast, get_args
@@ -342,6 +343,13 @@ class Model(Section):
     controls: int = Field(
         15, ge=1, le=1000, description="Controls for each case, where the history of every member is needed."
     )
+    bootstrap_replicates: int = Field(
+        200,
+        ge=0,
+        le=10_000,
+        description="Weight functions of past dose are fitted again so often to cases drawn anew, with knots chosen "
+        "anew, for a band that counts the choice; 0: none.",
+    )
     most_intervals: int = Field(
         5_000_000,
         ge=1000,
@@ -355,6 +363,16 @@ class Model(Section):
         if values is not None and any(b <= a for a, b in pairwise(values)):
             raise ValueError(f"must grow; got {list(values)}")
         return values
+
+    @model_validator(mode="after")
+    def _replicates_reach_beyond_the_level(self) -> Self:
+        least = math.ceil(2 / (1 - self.confidence_level) - 1e-9)
+        if 0 < self.bootstrap_replicates < least:
+            raise ValueError(
+                f"bootstrap_replicates is {self.bootstrap_replicates}, but an interval of level "
+                f"{self.confidence_level} needs {least} or more, one beyond each end; 0: no bootstrap"
+            )
+        return self
 
     @field_validator("spline_knots")
     @classmethod

@@ -259,6 +259,7 @@ class HistoryEffect:
 
     Attributes:
         persons, events: exposed; for disclosure control only, never released.
+        bootstrap_lower, bootstrap_upper: percentile bounds of replicates in which the knots were chosen anew.
     """
 
     lag_days: int
@@ -273,11 +274,20 @@ class HistoryEffect:
     ci_lower: float | None = None
     ci_upper: float | None = None
     status: str = "ok"
+    bootstrap_lower: float | None = None
+    bootstrap_upper: float | None = None
 
 
 @dataclass(frozen=True)
 class WeightPoint:
-    """The weight of a unit of dose on a past day: what it adds to the log hazard, with a pointwise band."""
+    """The weight of a unit of dose on a past day: what it adds to the log hazard, with pointwise bands.
+
+    Attributes:
+        ci_lower, ci_upper: by the likelihood, which takes the knots for known.
+        bootstrap_lower, bootstrap_upper: percentiles of replicates in which the knots were chosen anew.
+        replicates: how many there were; `replicates_failed`: of these, without an estimate for the class. They count as
+            beyond either bound, so that there is none where they are too many.
+    """
 
     lag_days: int
     exposure: str
@@ -287,6 +297,10 @@ class WeightPoint:
     weight: float | None = None
     ci_lower: float | None = None
     ci_upper: float | None = None
+    bootstrap_lower: float | None = None
+    bootstrap_upper: float | None = None
+    replicates: int | None = None
+    replicates_failed: int | None = None
 
 
 @dataclass

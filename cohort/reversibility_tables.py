@@ -14,7 +14,8 @@ from cohort.disclosure import suppress_groups
 from cohort.results import HistoryEffect, HypothesisFit, ModelResult, WeightPoint
 
 _COUNTS = ("persons", "events")
-_INTEGERS = ("lag_days", "events", "persons", "coefficients", "day")
+_INTEGERS = ("lag_days", "events", "persons", "coefficients", "day", "replicates", "replicates_failed")
+_BOUNDS = ("ci_lower", "ci_upper", "bootstrap_lower", "bootstrap_upper")
 _WORDS = ("hypothesis", "shape", "status", "exposure", "history")
 
 
@@ -25,11 +26,11 @@ def reversibility_tables(result: ModelResult, threshold: int) -> dict[str, pl.Da
         threshold: counts from 1 to threshold - 1 are small.
     """
     effects, points = _frame(HistoryEffect, result.history_effects), _frame(WeightPoint, result.weight_points)
-    numbers = ("log_hr", "se_log_hr", "hazard_ratio", "ci_lower", "ci_upper")
+    numbers = ("log_hr", "se_log_hr", "hazard_ratio", *_BOUNDS)
     histories = suppress_groups(effects, ["lag_days", "hypothesis", "exposure"], _COUNTS, threshold, numbers)
     # A curve of which few are exposed is not drawn at all.
     points = points.with_columns(status=pl.lit("ok"))
-    weights = suppress_groups(points, ["lag_days", "exposure"], _COUNTS, threshold, ("weight", "ci_lower", "ci_upper"))
+    weights = suppress_groups(points, ["lag_days", "exposure"], _COUNTS, threshold, ("weight", *_BOUNDS))
     return {
         "hypotheses": _frame(HypothesisFit, result.hypotheses),
         "histories": histories.drop(_COUNTS),

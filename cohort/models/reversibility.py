@@ -6,37 +6,34 @@ acts for ever counts all that was ever taken; one whose effect fades counts the 
 sampled (Borgan, Goldstein and Langholz 1995): a weight function needs every member's history at every event time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from cohort.fitting import STRATA, Setting
 from cohort.inputs import ADDITIVE_METRICS, EXPOSURES
+from cohort.models.histories import PastDose
 from cohort.models.rows import numbers
-from cohort.results import HistoryEffect, HypothesisFit, ModelResult, WeightPoint
+from cohort.results import HistoryEffect, HypothesisFit, ModelResult
 from cohort.survival.conditional import conditional_logistic
 from cohort.survival.cox import CoxFit
 from cohort.survival.history import DOSE, FIRST, LAST
 from cohort.survival.inference import bic
+from cohort.survival.redrawn import Redrawn, redrawn
 from cohort.survival.sampling import sample_risk_sets
 from cohort.survival.wce import WceFit, fit_wce
-from cohort.survival.weight_basis import Basis, FlatBasis, Stretch, wce_basis
+from cohort.survival.weight_basis import Basis, FlatBasis, WeightBasis, wce_basis
 
 LIFETIME, WINDOW, CURRENT, WEIGHTED = "lifetime dose", "dose in a window", "dose of the day", "weighted dose"
 SINCE_LAST = "time since the last dose"
 _KNOTS = (1, 2, 3)
+_ENDS: tuple[Literal["right"] | None, ...] = ("right", None)
+"""The weight is zero at the far end, or free there."""
 _EVER = 36_525
-_YEAR = 365
-HISTORIES: Mapping[str, Stretch] = {
-    "a year, until now": (1, _YEAR, 1.0),
-    "a year, stopped a year ago": (_YEAR + 1, 2 * _YEAR, 1.0),
-    "a year, stopped three years ago": (3 * _YEAR + 1, 4 * _YEAR, 1.0),
-    "thirty days, until now": (1, 30, 1.0),
-}
-"""Histories of one unit a day, by days ago: what they have in common is that hypotheses differ on them."""
 RECENCY = (0, 30, 90, 180, 365, 730, 1095)
 """Bounds between times since the last dose, in days."""
 _NEVER, _BLOCK_MEMBERS = "never", "_member"
@@ -100,7 +97,7 @@ def _at_lag(setting: Setting, members: pl.DataFrame, courses: Mapping[str, pl.Da
         LIFETIME: FlatBasis(_EVER),
         WINDOW: FlatBasis(window),
         CURRENT: FlatBasis(1),
-        WEIGHTED: [wce_basis(window, knots) for knots in _KNOTS],
+        WEIGHTED: [wce_basis(window, knots, end) for end in _ENDS for knots in _KNOTS],
     }
     found = ModelResult()
     exposed = _exposed(members, courses, lag)
@@ -112,16 +109,26 @@ def _at_lag(setting: Setting, members: pl.DataFrame, courses: Mapping[str, pl.Da
             found.hypotheses.append(HypothesisFit(lag, name, status=f"not estimable: {error}"))
             continue
         found.hypotheses.append(_hypothesis(lag, name, fit.fit, _shape(fit)))
-        found.history_effects.extend(_effects(setting, lag, name, fit, exposed))
+        again = _redrawn(setting, fit) if name == WEIGHTED else None
+        told = PastDose(setting, lag, name, fit, exposed, again)
+        found.history_effects.extend(told.effects())
         if name == WEIGHTED:
-            found.weight_points.extend(_weights(setting, lag, fit, exposed))
+            found.weight_points.extend(told.weights())
     return found.extend(_since_last(setting, members, courses, lag))
 
 
 def _shape(fit: WceFit) -> str:
-    """What was chosen of a weight function: its interior knots."""
-    knots = getattr(fit.basis, "interior_knots", ())
-    return f"knots at {', '.join(f'{day:,}' for day in knots)} days" if knots else ""
+    """What was chosen of a weight function: its interior knots, and its far end."""
+    if not isinstance(fit.basis, WeightBasis):
+        return ""
+    days = ", ".join(f"{day:,}" for day in fit.basis.interior_knots)
+    return f"knots at {days} days, {'zero' if fit.basis.constrained else 'free'} at the far end"
+
+
+def _redrawn(setting: Setting, fit: WceFit) -> Redrawn | None:
+    """The weight functions of the replicates, if the protocol asks for any."""
+    many = setting.protocol.model.bootstrap_replicates
+    return redrawn(fit, many, setting.protocol.study.seed) if many else None
 
 
 def _hypothesis(lag: int, name: str, fit: CoxFit, shape: str = "") -> HypothesisFit:
@@ -136,34 +143,6 @@ def _exposed(members: pl.DataFrame, courses: Mapping[str, pl.DataFrame], lag: in
         taken = members.join(began, on="person_id").filter(pl.col(FIRST) < pl.col("time") - lag)
         found[exposure] = taken.get_column("person_id").n_unique(), int(taken.get_column("is_case").sum())
     return found
-
-
-def _effects(
-    setting: Setting, lag: int, name: str, fit: WceFit, exposed: Mapping[str, tuple[int, int]]
-) -> Iterator[HistoryEffect]:
-    level = setting.protocol.model.confidence_level
-    for exposure in EXPOSURES:
-        row = HistoryEffect(lag, name, exposure, "", *exposed[exposure])
-        try:
-            told = fit.hazard_ratios({h: {exposure: [stretch]} for h, stretch in HISTORIES.items()}, level=level)
-        except ValueError as error:
-            yield replace(row, status=f"not estimable: {error}")
-            continue
-        for found in told.iter_rows(named=True):
-            yield replace(row, **found)
-
-
-def _weights(setting: Setting, lag: int, fit: WceFit, exposed: Mapping[str, tuple[int, int]]) -> Iterator[WeightPoint]:
-    """The weight function at every thirtieth day of the window."""
-    for exposure in EXPOSURES:
-        try:
-            table = fit.weights(exposure, setting.protocol.model.confidence_level)
-        except ValueError:
-            continue
-        for point in table.gather_every(30).iter_rows(named=True):
-            yield WeightPoint(
-                lag, exposure, point["day"], *exposed[exposure], point["weight"], point["ci_lower"], point["ci_upper"]
-            )
 
 
 def _since_last(setting: Setting, members: pl.DataFrame, courses: Mapping[str, pl.DataFrame], lag: int) -> ModelResult:

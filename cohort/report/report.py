@@ -33,7 +33,7 @@ from cohort.report.incidence import incidence_table
 from cohort.report.limitations import known_share, limitations
 from cohort.report.methods import field_table, paragraphs
 from cohort.report.release import Release, read_release
-from cohort.report.reversibility import history_tables, hypothesis_rows, lags
+from cohort.report.reversibility import history_tables, hypothesis_rows, lags, said_of_bootstrap
 from cohort.report.specification import specifications, summary
 from cohort.report.study import Study
 from cohort.report.terms import protocol_of, terms_of
@@ -117,6 +117,7 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         hypotheses=hypothesis_rows(release),
         history_tables=history_tables(release),
         history_lags=lags(release),
+        said_of_bootstrap=said_of_bootstrap(release),
         baseline=baseline_groups(release),
         baseline_headings=HEADINGS,
         said_of_balance=said_of_balance(release),

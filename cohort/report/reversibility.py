@@ -4,6 +4,7 @@ In: a release. Out: rows of text and two pictures. What is shown stands at every
 falls at one lag is also what prescribing for first signs of the outcome leaves.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ from cohort.report.release import Release, Row, told
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 from cohort.results import COX, OVERALL, Estimate
 
+_BAND, _BOOTSTRAP = ("ci_lower", "ci_upper"), ("bootstrap_lower", "bootstrap_upper")
 _DRAWN = CLASSES[:2]
 """The classes of the contrast; the others are in the tables of the release."""
 
@@ -104,16 +106,19 @@ def _history_table(rows: Sequence[Row], exposure: str, lag: str) -> HistoryTable
     cells = {(row["hypothesis"], row["history"]): _cell(row) for row in rows}
     look = EXPOSURES[exposure]
     body = [(name, [cells.get((name, history), ABSENT) for history in histories]) for name in names]
+    again = {row["history"]: _cell(row, _BOOTSTRAP) for row in rows if row.get("bootstrap_lower")}
+    if again:
+        body.append((f"{WEIGHTED}, bootstrap", [again.get(history, ABSENT) for history in histories]))
     return HistoryTable(look.name, look.colour, years(int(lag)), histories, body)
 
 
-def _cell(row: Row) -> str:
+def _cell(row: Row, bounds: tuple[str, str] = _BAND) -> str:
     status = row["status"]
     if status != "ok":
         return status.removeprefix("not estimable: ")
     if to_number(row["se_log_hr"]) == 0:
         return "1"
-    return with_bounds(told(row, "hazard_ratio"), told(row, "ci_lower"), told(row, "ci_upper"))
+    return with_bounds(told(row, "hazard_ratio"), *(told(row, end) for end in bounds))
 
 
 def recency_picture(release: Release) -> Picture | None:
@@ -155,7 +160,7 @@ def weight_picture(release: Release) -> Picture | None:
     if not rows:
         return None
     title = "Weight of a unit of dose by how many days ago it was taken"
-    said = "A line with its band for each class, a panel for each lag; the numbers are in weights.csv."
+    said = "A line with its bands for each class, a panel for each lag; the numbers are in weights.csv."
     return picture("weights", title, said, lambda width: _draw_weights(width, rows))
 
 
@@ -165,7 +170,7 @@ def _draw_weights(width: int, rows: Sequence[Row]) -> Sheet:
     high, above, below, left = 200, 34, 50, 52
     sheet = Sheet(width, -(-len(days) // columns) * (high + above + below))
     each = (width - left - 26 * (columns - 1) - 6) / columns
-    bounds = [to_number(row[end]) or 0.0 for row in rows for end in ("ci_lower", "ci_upper")]
+    bounds = [to_number(row.get(end, "")) or 0.0 for row in rows for end in (*_BAND, *_BOOTSTRAP)]
     reach = sorted(abs(bound) for bound in bounds)[int(0.95 * (len(bounds) - 1))] * 1000 * 1.1
     for place, lag in enumerate(days):
         row, column = divmod(place, columns)
@@ -187,10 +192,30 @@ def _draw_weight_panel(axes: Axes, rows: Sequence[Row]) -> None:
     for exposure in _DRAWN:
         own = [row for row in rows if row["exposure"] == exposure]
         day = [to_number(row["day"]) or 0.0 for row in own]
-        value, lower, upper = (
-            [1000 * (to_number(row[name]) or 0.0) for row in own] for name in ("weight", "ci_lower", "ci_upper")
-        )
+        value, lower, upper, *ends = (_thousandfold(own, name) for name in ("weight", *_BAND, *_BOOTSTRAP))
         look = EXPOSURES[exposure]
         axes.fill_between(day, lower, upper, color=INKS[look.colour], alpha=0.15, linewidth=0)
         style = "-" if exposure == _DRAWN[0] else "--"
         axes.plot(day, value, color=INKS[look.colour], linewidth=1.8, linestyle=style)
+        for end in ends:
+            axes.plot(day, end, color=INKS[look.colour], linewidth=0.8, linestyle=style, alpha=0.7)
+
+
+def _thousandfold(rows: Sequence[Row], name: str) -> list[float]:
+    """A column times 1,000; what is not told is no number, and not drawn."""
+    numbers = [to_number(row.get(name, "")) for row in rows]
+    return [math.nan if number is None else 1000 * number for number in numbers]
+
+
+def said_of_bootstrap(release: Release) -> str:
+    """Which lines are the bootstrap's, what it counts, and how many of its replicates said nothing."""
+    many = {int(row["replicates"]) for row in release.weights if row.get("replicates")}
+    if not many:
+        return ""
+    failed = max(int(row["replicates_failed"] or 0) for row in release.weights if row["exposure"] in _DRAWN)
+    said = (
+        f"Thin lines: percentiles of the weight functions of {max(many):,} replicates in which cases were drawn again, "
+        "each with its controls, and the knots were chosen anew; the bands take the knots for known."
+    )
+    beyond = " A replicate without an estimate lies beyond either line; there are no lines where they are too many."
+    return f"{said} Without an estimate were up to {failed:,} of them.{beyond}" if failed else said

@@ -25,7 +25,7 @@ likelihood ratio test 0.02 on 1 df, p = 0.88; log partial likelihood -4.49
 [0.833, 0.167]
 
 Out of a large cohort a few controls are drawn for each case, and their courses of treatment weighted by how long ago
-they were: `sample_risk_sets`, `conditional_logistic`, `fit_wce`.
+they were: `sample_risk_sets`, `conditional_logistic`, `fit_wce`; with bounds of cases drawn again, `redrawn`.
 
 >>> from cohort.survival.api import sample_risk_sets
 >>> persons = frame.with_row_index("person_id")
@@ -64,6 +64,7 @@ from cohort.survival.interaction import additive_interaction
 from cohort.survival.pattern_counts import PatternCounts, pattern_counts
 from cohort.survival.periods import cut
 from cohort.survival.proportional import proportional_hazards_test
+from cohort.survival.redrawn import Redrawn, redrawn
 from cohort.survival.residuals import residuals, robust_covariance, robust_score_test
 from cohort.survival.risk import Band, Difference, confidence_band, risk_difference, time_lost_difference
 from cohort.survival.risk_sets import RiskSets
@@ -83,6 +84,7 @@ __all__ = [
     "FlatBasis",
     "PatternCounts",
     "PredictedHazard",
+    "Redrawn",
     "RiskSets",
     "Spline",
     "SplineFit",
@@ -114,6 +116,7 @@ __all__ = [
     "pattern_counts",
     "profile_interval",
     "proportional_hazards_test",
+    "redrawn",
     "residuals",
     "restricted_fits",
     "restriction_tests",

@@ -1,7 +1,7 @@
 """The covariance of weighted cumulative exposures by drawing again.
 
 In: `WceFit`. Out: a covariance of its coefficients, for the bands and intervals of the fit. The covariance of the
-likelihood takes the model for true, and its knots for known; this one only the knots.
+likelihood takes the model for true, and its knots for known; this one only the knots, and `redrawn` neither.
 """
 
 from typing import Literal

@@ -6,6 +6,7 @@ In: `RiskSets`. Out: `CoxFit`. Newton's method with step halving; a coefficient 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg, stats
@@ -159,7 +160,31 @@ class Maximum:
     iterations: int
 
 
-def newton(likelihood: PartialLikelihood, start: Floats | None = None, fixed: Bools | None = None) -> Maximum:
+class Likelihood(Protocol):
+    """What Newton's method asks of a likelihood; see `PartialLikelihood`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+
+    @property
+    def at_zero(self) -> Derivatives:
+        """Log-likelihood, score and information where all coefficients are zero."""
+
+    def at(self, params: Floats) -> Derivatives:
+        """The same at (p,) coefficients."""
+
+    def linear(self, params: Floats) -> Floats:
+        """x'b of all who are compared, relative to something that those compared with each other share."""
+
+
+def newton(
+    likelihood: Likelihood, start: Floats | None = None, fixed: Bools | None = None, enough: float | None = None
+) -> Maximum:
     """Newton's method; a column whose information has gone is held where it is, and the others go on.
 
     Under separation a coefficient grows for ever while the likelihood hardly moves. Held when its information has gone,
@@ -169,11 +194,12 @@ def newton(likelihood: PartialLikelihood, start: Floats | None = None, fixed: Bo
         likelihood: to be maximised.
         start: (p,) where to begin; none: zeros.
         fixed: (p,) columns that stay at their start.
+        enough: a step that gains less in twice the log-likelihood is the last; none: one that only rounding is after.
     """
-    params = np.zeros(len(likelihood.sets.columns)) if start is None else start
+    params = np.zeros(len(likelihood.columns)) if start is None else start
     null = now = likelihood.at_zero if start is None else likelihood.at(params)
     free = np.ones(len(params), bool) if fixed is None else ~fixed
-    settled = _SETTLED * likelihood.sets.n_events
+    settled = _SETTLED * likelihood.n_events if enough is None else enough
     iterations = 0
     while free.any() and iterations < _MAX_ITERATIONS:
         iterations += 1
@@ -213,7 +239,7 @@ def _is_gone(now: Derivatives, before: Derivatives, null: Derivatives) -> Bools:
 
 
 def newton_step(
-    likelihood: PartialLikelihood, params: Floats, now: Derivatives, step: Floats
+    likelihood: Likelihood, params: Floats, now: Derivatives, step: Floats
 ) -> tuple[Floats, Derivatives, bool]:
     """A Newton step, halved until the likelihood does not fall; and whether there was such a step.
 

@@ -125,6 +125,16 @@ class PartialLikelihood:
         self._kept = self._once(slice(0, len(sets.patterns))) if is_small else None
         self._observed, self._observed_offset = self._observed_sums()
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the p coefficients."""
+        return self.sets.columns
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return self.sets.n_events
+
     @cached_property
     def at_zero(self) -> Derivatives:
         """Log-likelihood, score and information where all coefficients are zero."""

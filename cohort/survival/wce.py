@@ -164,13 +164,26 @@ def fit_wce(
         ValueError: there are no events, or a value is missing or out of range; the message says where.
     """
     base = members.select(pl.col(sets).alias(SET), pl.col(case).alias(CASE), pl.col(person).alias(PERSON), *covariates)
-    fits = []
+    fits, histories = [], dict[Basis, pl.DataFrame]()
     for one in [basis] if isinstance(basis, WeightBasis | FlatBasis) else basis:
-        design = base
-        for exposure, courses in exposures.items():
-            sums = history_covariates(members, courses, one, lag, person, time)
-            design = design.hstack(pl.DataFrame(sums, schema=list(one.names(exposure))))
+        # A constraint only leaves functions out, so both forms share their sums.
+        full = replace(one, constrained=None) if isinstance(one, WeightBasis) else one
+        if full not in histories:
+            histories[full] = _histories(members, exposures, full, lag, person, time)
+        own = histories[full].select([name for exposure in exposures for name in one.names(exposure)])
+        design = base.hstack(own)
         fit = fit_cox(matched_sets(design, design.columns[3:], SET, CASE), ties)
         fits.append(WceFit(fit, one, tuple(exposures), design))
     best, *others = sorted(fits, key=lambda found: found.bic)
     return replace(best, others=tuple(others))
+
+
+def _histories(
+    members: pl.DataFrame, exposures: Mapping[str, pl.DataFrame], basis: Basis, lag: int, person: str, time: str
+) -> pl.DataFrame:
+    """The sums of every exposure, a column for each of its functions."""
+    parts = [
+        pl.DataFrame(history_covariates(members, courses, basis, lag, person, time), schema=list(basis.names(exposure)))
+        for exposure, courses in exposures.items()
+    ]
+    return pl.concat(parts, how="horizontal")

@@ -2,13 +2,21 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from cohort.models.reversibility import CURRENT, LIFETIME, SINCE_LAST, WEIGHTED
 from cohort.report import build_report
 from cohort.report.numbers import ABSENT
 from cohort.report.release import read_release
-from cohort.report.reversibility import history_tables, hypothesis_rows, lags, recency_picture, weight_picture
+from cohort.report.reversibility import (
+    history_tables,
+    hypothesis_rows,
+    lags,
+    recency_picture,
+    said_of_bootstrap,
+    weight_picture,
+)
 from cohort.results import HistoryEffect, HypothesisFit, ModelResult, WeightPoint
 from cohort.reversibility_tables import reversibility_tables
 from tests.unit.test_report import visible, write_release
@@ -31,6 +39,7 @@ RESULT = ModelResult(
             for lag in (365, 1095)
             for history in ("a year, until now", "a year, stopped")
         ),
+        replace(effect(WEIGHTED, "a year, stopped"), bootstrap_lower=1.1, bootstrap_upper=2.4),
         replace(effect(CURRENT, "a year, stopped"), log_hr=0.0, se_log_hr=0.0, hazard_ratio=1.0),
         effect(SINCE_LAST, "current"),
         effect(SINCE_LAST, "1-30 days ago", persons=30, events=4),
@@ -38,7 +47,7 @@ RESULT = ModelResult(
     ],
     weight_points=[
         *(
-            WeightPoint(lag, "tspo_binder", day, 90, 40, 0.001, 0.0, 0.002)
+            WeightPoint(lag, "tspo_binder", day, 90, 40, 0.001, 0.0, 0.002, -0.001, 0.003, 200, 3)
             for lag in (365, 1095)
             for day in (1, 31, 61)
         ),
@@ -64,6 +73,8 @@ def test_no_count_of_exposed_leaves_and_a_cell_of_few_goes_in_company():
     assert since["1-30 days ago"]["hazard_ratio"] is None
     assert since["current"]["hazard_ratio"] == 1.5
     assert set(tables["weights"].get_column("exposure")) == {"tspo_binder"}
+    # Few were exposed to the others: no band of theirs leaves, of either kind.
+    assert tables["weights"].filter(pl.col("bootstrap_lower") != -0.001).is_empty()
     assert tables["hypotheses"].get_column("bic").to_list() == [2036.0, 2016.0, 2036.0, None]
 
 
@@ -99,7 +110,26 @@ def test_the_page_draws_time_since_the_last_dose_and_the_weights(folder):
     assert weight_picture(release) is not None
     words = visible(build_report(folder).read_text(encoding="utf-8"))
     assert "Does it fade?" in words
-    assert WEIGHTED not in words  # it was not asked for in this release
+    assert "Thin lines: percentiles of the weight functions of 200 replicates" in words
+    assert "Without an estimate were up to 3 of them." in words
+    assert "1.50 (1.10 to 2.40)" in words
+
+
+def test_bounds_of_the_bootstrap_are_drawn_and_told_where_there_are_any(folder):
+    with_them = read_release(folder)
+    without = replace(
+        with_them, weights=[{**row, "replicates": "", "bootstrap_lower": ""} for row in with_them.weights]
+    )
+    assert said_of_bootstrap(without) == ""
+    assert weight_picture(without).wide != weight_picture(with_them).wide
+    (table, _) = history_tables(with_them)
+    assert dict(table.rows)[f"{WEIGHTED}, bootstrap"] == [ABSENT, "1.50 (1.10\xa0to\xa02.40)"]
+
+
+def test_a_few_suppressed_exposed_lose_their_bootstrap_bounds_too():
+    few = replace(effect(WEIGHTED, "a year, until now", events=3), bootstrap_lower=1.1, bootstrap_upper=2.4)
+    (row,) = reversibility_tables(ModelResult(history_effects=[few]), 5)["histories"].to_dicts()
+    assert (row["status"], row["bootstrap_lower"], row["bootstrap_upper"]) == ("suppressed", None, None)
 
 
 def test_a_release_without_it_has_no_such_section(tmp_path):

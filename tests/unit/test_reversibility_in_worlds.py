@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cohort.analyses import PRIMARY
-from cohort.models.reversibility import CURRENT, HISTORIES, LIFETIME, SINCE_LAST, WEIGHTED, WINDOW, recency_labels
+from cohort.models.histories import HISTORIES
+from cohort.models.reversibility import CURRENT, LIFETIME, SINCE_LAST, WEIGHTED, WINDOW, recency_labels
 from cohort.results import HistoryEffect, ModelResult
 from cohort.study import RunSettings, build_tables, fit_one, prepare_run, read_models
 from cohort.synthetic import simulate
@@ -87,6 +88,21 @@ def test_an_effect_that_fades_has_a_falling_weight(fading: ModelResult) -> None:
     assert until_now == pytest.approx(2 * year_ago, abs=3 * error)
     weights = [p.weight or 0 for p in fading.weight_points if (p.lag_days, p.exposure) == (DELAY, "tspo_binder")]
     assert weights[1] > 2 * weights[-10]
+
+
+def test_the_bootstrap_band_leaves_out_no_effect_for_new_dose_and_not_for_old(fading: ModelResult) -> None:
+    band = [p for p in fading.weight_points if (p.lag_days, p.exposure) == (DELAY, "tspo_binder")]
+    assert all(p.bootstrap_lower is not None and p.bootstrap_upper is not None for p in band)
+    assert (band[1].bootstrap_lower or 0) > 0
+    assert (band[-10].bootstrap_lower or 0) < 0 < (band[-10].bootstrap_upper or 0)
+    assert {p.replicates for p in band} == {200}
+    until_now = effect(fading, WEIGHTED, "a year, until now")
+    assert 1 < (until_now.bootstrap_lower or 0) < ratio(until_now) < (until_now.bootstrap_upper or 0)
+
+
+def test_both_forms_of_the_far_end_compete(fading: ModelResult) -> None:
+    (shape,) = [h.shape for h in fading.hypotheses if (h.lag_days, h.hypothesis) == (DELAY, WEIGHTED)]
+    assert shape.endswith((" days, zero at the far end", " days, free at the far end"))
 
 
 def test_every_hypothesis_and_time_since_the_last_dose_has_its_rows(lasting: ModelResult) -> None:
