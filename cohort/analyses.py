@@ -1,7 +1,7 @@
 """The analyses of a run: each is the protocol with a few fields changed, under a name, with the models to fit.
 
 In: the protocol. Out: the primary analysis, the same at every lag of the family, those that the protocol asks for by
-name, and the bounds that say what the fills without a computed dose could change.
+name, the cells of its grids, and the bounds that say what the fills without a computed dose could change.
 """
 
 from dataclasses import dataclass
@@ -31,15 +31,17 @@ class Analysis:
 
 
 def analyses(protocol: Protocol) -> list[Analysis]:
-    """The primary analysis, the family of lags, the analyses asked for by name, and the bounds."""
-    exposure = protocol.exposure
+    """The primary analysis, the family of lags, the analyses asked for by name or by grid, and the bounds."""
+    exposure, primary = protocol.exposure, protocol.alone()
     lags = [
         Analysis(lag_name(lag), protocol.alone(lag_days=lag), HEADLINE)
         for lag in dict.fromkeys(exposure.lag_family_days)
         if lag != exposure.lag_days
     ]
     named = [Analysis(spec.name, protocol.alone(**spec.changes), spec.models) for spec in protocol.analysis]
-    return [Analysis(PRIMARY, protocol.alone()), *lags, *named, *_bounds(protocol)]
+    cells = [Analysis(cell.name, protocol.alone(**cell.changes), cell.models) for cell in protocol.cells]
+    others = [cell for cell in cells if cell.protocol != primary]
+    return [Analysis(PRIMARY, primary), *lags, *named, *others, *_bounds(protocol)]
 
 
 def _bounds(protocol: Protocol) -> list[Analysis]:

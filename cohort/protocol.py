@@ -2,8 +2,9 @@
 
 A key that does not exist is an error that names the nearest one that does. The defaults are the primary protocol;
 `config/study.toml` writes them out. What follows from the diagnosis (`cohort.diagnoses`) is filled in where it is not
-set, and goes with a change of it. An `[[analysis]]` is the protocol with a few fields changed, under a name. A preset
-(`cohort.preset`) is a protocol file that follows a published design, and is found by its name too.
+set, and goes with a change of it. An `[[analysis]]` is the protocol with a few fields changed, under a name; a
+`[[grid]]` is many of them (`cohort.grid`). A preset (`cohort.preset`) is a protocol file that follows a published
+design, and is found by its name too.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cohort.covariates import covariate_fault
 from cohort.diagnoses import PRIMARY_DIAGNOSIS, load_diagnoses
 from cohort.errors import UsageError, nearest
+from cohort.grid import MOST_CELLS, Cell, Grid, file_name
 from cohort.paths import config_folder, preset_names
 from cohort.preset import Preset, Published, require_what_is_open
 from cohort.protocol_sections import (
@@ -55,6 +57,11 @@ class Protocol(Section):
     analysis: tuple[AnalysisSpec, ...] = Field(
         (AnalysisSpec.model_validate({"name": "ddd", "metric": "ddd", "models": HEADLINE}),),
         description="More analyses (`[[analysis]]`): each is the protocol with the fields beside its name changed.",
+    )
+    grid: tuple[Grid, ...] = Field(
+        (),
+        description="Grids of analyses (`[[grid]]`): fields with lists of values, crossed; the name of a cell says "
+        f"what it changes. {MOST_CELLS} cells at most are run, and one that changes nothing is not run again.",
     )
     preset: Preset | None = Field(None, description="The published design that the protocol follows.")
     published: tuple[Published, ...] = Field(
@@ -113,7 +120,25 @@ class Protocol(Section):
         for name in names:
             if names.count(name) > 1 or name == "primary" or name.startswith(("lag-", "missing-dose-")):
                 raise ValueError(f"the name of analysis '{name}' is taken; give each [[analysis]] a name of its own")
+        many = sum(grid.size for grid in self.grid)
+        if many > MOST_CELLS:
+            raise ValueError(
+                f"[[grid]] has {many:,} cells, and {MOST_CELLS} at most are run: leave out values or fields"
+            )
+        taken = {*map(file_name, names)}
+        for cell in self.cells:
+            if file_name(cell.name) in taken:
+                raise ValueError(
+                    f"[[grid]]: the name of cell '{cell.name}' is taken; give each value once, in one grid, and rename "
+                    "an [[analysis]] of that name"
+                )
+            taken.add(file_name(cell.name))
         return self
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells of all grids."""
+        return [cell for grid in self.grid for cell in grid.cells()]
 
     def __hash__(self) -> int:
         return hash(self.content_hash())  # tables of the site and further analyses are dicts, which have no hash
@@ -129,7 +154,7 @@ class Protocol(Section):
 
     def alone(self, **fields: object) -> "Protocol":
         """The same without further analyses: what one analysis runs, whatever else is asked for beside it."""
-        data = _with_changes(self.model_dump(), fields) | {"analysis": ()}
+        data = _with_changes(self.model_dump(), fields) | {"analysis": (), "grid": ()}
         data["exposure"]["lag_family_days"] = ()
         data["ledger"]["missing_dose_bounds"] = ()
         return _validated(data, "an analysis")
@@ -160,11 +185,12 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
     if protocol.preset:
         given = {f"{section}.{name}" for section in SECTIONS for name in data.get(section, {})}
         require_what_is_open(protocol.preset, given | {".".join(_place(key)) for key in parsed}, path.stem)
-    for spec in protocol.analysis:
+    asked = [(f"[[analysis]] {spec.name}", spec.changes) for spec in protocol.analysis]
+    for name, fields in asked + [(f"[[grid]] {cell.name}", dict(cell.changes)) for cell in protocol.cells]:
         try:
-            protocol.alone(**spec.changes)
+            protocol.alone(**fields)
         except UsageError as error:
-            raise UsageError(f"[[analysis]] {spec.name}: {error}") from None
+            raise UsageError(f"{name}: {error}") from None
     return protocol
 
 

@@ -20,6 +20,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.errors import UsageError
+from cohort.grid import file_name
 
 _PACKAGES = ("duckdb", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
 
@@ -42,7 +43,7 @@ class RunFolder:
 
     def tables(self, analysis: str) -> Path:
         """The folder of an analysis's tables; the primary's are `private/` itself."""
-        return self.private if analysis == PRIMARY else self.private / analysis
+        return self.private if analysis == PRIMARY else self.private / file_name(analysis)
 
     def create(self) -> "RunFolder":
         """Make the folders, the private one closed to other users.

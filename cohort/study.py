@@ -25,6 +25,7 @@ from cohort.curves import incidence_curves
 from cohort.engine import Step, TableRef, build, load_steps, stored_key, table_key, write_input
 from cohort.feasibility import Survey, survey
 from cohort.fitting import PATTERN_COLUMNS, study_counts
+from cohort.grid import file_name
 from cohort.inputs import study_inputs, study_parameters
 from cohort.models import Setting, fit_model, prepared_time
 from cohort.protocol import Protocol, load_protocol
@@ -220,7 +221,7 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
     """
     chosen = prepared.analysis(analysis)
     folder = prepared.settings.folder.private / "models"
-    path = folder / f"{analysis}-{model.replace(' ', '-')}.json"
+    path = folder / f"{file_name(analysis)}-{model.replace(' ', '-')}.json"
     needed = tuple(tables[name] for name in tables_of(model))
     key = _digest(*(table.key for table in needed), chosen.protocol.content_hash(), code_hash(), analysis, model)
     if _stored(path).get("key") == key:

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from cohort.covariates import Covariate
 from cohort.diagnoses import Diagnosis, load_diagnoses
+from cohort.grid import Grid
 from cohort.paths import config_folder, preset_names
 from cohort.preset import Preset, Published
 from cohort.protocol import SECTIONS, Protocol
@@ -130,8 +131,8 @@ def config_readme(root: Path = ROOT) -> str:
     for section, field in Protocol.model_fields.items():
         if section in SECTIONS:
             parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
-        elif section == "analysis":
-            parts += _analyses(str(field.description))
+        elif section in _LISTS:
+            parts += _more_analyses(section, str(field.description))
     for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity, "covariates.csv": Covariate}.items():
         parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
     return "\n\n".join([*parts, *_outcomes(), *_presets(), *_worlds()]) + "\n"
@@ -208,10 +209,22 @@ def _code(name: str) -> str:
     return f"`{name}`"
 
 
-def _analyses(description: str) -> list[str]:
-    """The list of further analyses: keys of its own, and every key of the sections above."""
-    any_key = ["any key above", "as above", "the protocol's", "as above", "Changed for this analysis alone."]
-    return ["### [[analysis]]", description, _field_table(AnalysisSpec, with_defaults=True, more=[any_key])]
+_LISTS: dict[str, tuple[type[BaseModel], list[str]]] = {
+    "analysis": (
+        AnalysisSpec,
+        ["any key above", "as above", "the protocol's", "as above", "Changed for this analysis alone."],
+    ),
+    "grid": (
+        Grid,
+        ["any key above", "list of such", "the protocol's", "as above", "Crossed with the others."],
+    ),
+}
+"""Tables of which there may be several, and what they have beside keys of their own: any key of the sections above."""
+
+
+def _more_analyses(section: str, description: str) -> list[str]:
+    model, any_key = _LISTS[section]
+    return [f"### [[{section}]]", description, _field_table(model, with_defaults=True, more=[any_key])]
 
 
 def _field_table(model: Any, with_defaults: bool, more: Sequence[Sequence[str]] = ()) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cohort.analyses import MULTIPLE_IMPUTATION, PRIMARY
 from cohort.diagnoses import words_of
+from cohort.grid import is_cell
 from cohort.protocol import SECTIONS, Protocol
 from cohort.report.classes import CLASSES, EXPOSURES, metric_of
 from cohort.report.effects import Effect, full_reason
@@ -47,7 +48,7 @@ class Compared:
 def other_analyses(release: Release, protocol: Protocol | None) -> list[Compared]:
     """The primary analysis and those that the protocol asks for by name; none where there are no such."""
     changes = {spec.name: spec.changes for spec in protocol.analysis} if protocol else {}
-    named = [a for a in release.analyses if a != PRIMARY and not a.startswith(("lag-", BOUND))]
+    named = [a for a in release.analyses if a != PRIMARY and not a.startswith(("lag-", BOUND)) and not is_cell(a)]
     rows = [_compared(release, a, a, in_words(changes.get(a, {}), protocol), _groups(release, a)) for a in named]
     return [_compared(release, PRIMARY, "Primary", "", {}), *rows] if named else []
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from cohort.analyses import PRIMARY
+from cohort.grid import is_cell
 from cohort.report.classes import EXPOSURES
 from cohort.report.effects import Effect, RatioScale, scale_of
 from cohort.report.marks import ratio_axis
@@ -31,7 +32,7 @@ _CHOICES = {
     "class by half-life": "Half-life",
 }
 """The checks of the class that are the contrast made otherwise, by what differs."""
-_CHOICE_ORDER = ("Lag", "Missing dose", "Other analyses", *_CHOICES.values())
+_CHOICE_ORDER = ("Lag", "Missing dose", "Other analyses", "Grid", *_CHOICES.values())
 _HIGH, _ROW, _TOP, _GAP = 230, 19, 16, 20
 
 
@@ -71,7 +72,7 @@ def _of_analysis(row: Estimate) -> Specification:
     elif row.analysis.startswith(BOUND):
         choice, how = "Missing dose", row.analysis.removeprefix(BOUND).replace("-", " ")
     else:
-        choice, how = "Other analyses", row.analysis
+        choice, how = "Grid" if is_cell(row.analysis) else "Other analyses", row.analysis
     return Specification(choice, how, effect.bounds, "" if effect.bounds else effect.why)
 
 

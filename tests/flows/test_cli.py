@@ -84,6 +84,14 @@ def test_a_mistake_gets_a_message_and_an_exit_code(
     assert not (tmp_path / "r" / "release").exists()
 
 
+def test_a_wrong_grid_gets_the_cure_and_its_exit_code(small_cdm: Path, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "p.toml").write_text("[[grid]]\nlag_days = [30, 30]\n")
+    places = ("--cdm", str(small_cdm), "--out", str(tmp_path / "r"), "--protocol", str(tmp_path / "p.toml"))
+    done = tspo("run", *places, folder=home)
+    assert (done.returncode, "give each value once" in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_check_and_codes_say_what_is_there(small_cdm: Path) -> None:
     checked = tspo("check", "--cdm", str(small_cdm))
     assert checked.returncode == 0

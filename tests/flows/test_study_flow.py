@@ -17,8 +17,11 @@ from prefect.client.schemas.sorting import TaskRunSort
 from cohort.analyses import PRIMARY, analyses
 from cohort.engine import load_steps
 from cohort.errors import CannotStudy
+from cohort.grid import file_name
 from cohort.inputs import EXPOSURES
 from cohort.protocol import load_protocol
+from cohort.report.release import read_release
+from cohort.report.specification import specifications
 from cohort.results import BY_DRUG, CONTRAST, DIAGNOSTIC_SCHEMA, ESTIMATE_SCHEMA, FULLY_ADJUSTED, UNADJUSTED
 from cohort.study import RunSettings
 from flows.progress import listening
@@ -187,6 +190,27 @@ def test_an_analysis_that_fails_says_why_and_stops_no_other(small_cdm: Path, tmp
     again = pl.read_parquet(out / "release" / "estimates.parquet")
     assert "ok" in again.filter(pl.col("analysis") == "lag-2y").get_column("status").to_list()
     assert json.loads((out / "release" / "run.json").read_text())["failures"] == {}
+
+
+def test_a_grid_is_run_cell_by_cell_and_a_cell_that_fails_stops_no_other(small_cdm: Path, tmp_path: Path) -> None:
+    """Two lags by two caps; a folder lies where a table of the last cell must go."""
+    out, protocol = tmp_path / "run", tmp_path / "grid.toml"
+    protocol.write_text(
+        "analysis = []\n[[grid]]\nlag_days = [365, 730]\ncarryover_cap_days = [30, 60]\n"
+        "[exposure]\nlag_family_days = []\n[ledger]\nmissing_dose_bounds = []\n[model]\nbootstrap_replicates = 0\n"
+    )
+    cells = [f"lag_days={lag}, carryover_cap_days={cap}" for lag in (365, 730) for cap in (30, 60)]
+    (out / "private" / file_name(cells[-1]) / "person_time.parquet").mkdir(parents=True)
+    study(RunSettings(cdm=str(small_cdm), out=str(out), protocol=str(protocol)))
+    record = json.loads((out / "release" / "run.json").read_text())
+    assert list(record["failures"]) == cells[-1:]
+    found = {one.how: one for one in specifications(read_release(out / "release")) if one.choice == "Grid"}
+    assert {*found} == {*cells}
+    assert [name for name, one in found.items() if one.bounds is None] == cells[-1:]
+    rows = pl.read_parquet(out / "release" / "estimates.parquet")
+    failed = rows.filter(pl.col("analysis") == cells[-1]).get_column("status").unique().to_list()
+    assert failed == [f"not estimable: {record['failures'][cells[-1]]}"]
+    assert rows.filter(pl.col("analysis") == cells[0]).get_column("lag_days").unique().to_list() == [365]
 
 
 def test_a_failure_of_the_primary_analysis_ends_the_run(small_cdm: Path, tmp_path: Path) -> None:

@@ -42,11 +42,18 @@ def test_every_field_of_the_protocol_is_in_the_readme_of_config():
     ] == []
 
 
-def test_a_further_analysis_may_change_every_key_and_has_two_of_its_own():
-    section = docs.config_readme().split("### [[analysis]]")[1].split("\n## ")[0]
+@pytest.mark.parametrize(
+    ("table", "keys", "defaults"),
+    [
+        ("analysis", ["`name`", "`models`"], ["required", '`["linear", "categories"]`']),
+        ("grid", ["`models`"], ['`["linear"]`']),
+    ],
+)
+def test_further_analyses_may_change_every_key_and_have_some_of_their_own(table, keys, defaults):
+    section = docs.config_readme().split(f"### [[{table}]]")[1].split("\n##")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
-    assert [row[0] for row in rows[2:]] == ["`name`", "`models`", "any key above"]
-    assert [row[2] for row in rows[2:]] == ["required", '`["linear", "categories"]`', "the protocol's"]
+    assert [row[0] for row in rows[2:]] == [*keys, "any key above"]
+    assert [row[2] for row in rows[2:]] == [*defaults, "the protocol's"]
 
 
 def test_a_stale_document_is_named_with_its_cure(tmp_path, capsys):

@@ -8,6 +8,7 @@ import pytest
 from cohort.analyses import analyses
 from cohort.diagnoses import load_diagnoses
 from cohort.errors import UsageError
+from cohort.grid import Grid, file_name
 from cohort.inputs import study_inputs
 from cohort.paths import config_folder
 from cohort.protocol import Protocol, leaf_fields, load_protocol
@@ -147,6 +148,55 @@ def test_a_wrong_analysis_is_named_with_what_is_wrong(tmp_path: Path, text: str,
     path.write_text(f"[[analysis]]\n{text}\n")
     with pytest.raises(UsageError, match=message):
         load_protocol(path)
+
+
+def test_a_grid_crosses_its_values_and_leaves_out_what_is_planned_anyway(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text("analysis = []\n[[grid]]\nlag_days = [730, 1095]\ncarryover_cap_days = [30, 90]\n")
+    protocol = load_protocol(path, ["lag_family_days=[]", "missing_dose_bounds=[]"])
+    found = analyses(protocol)
+    assert [analysis.name for analysis in found] == [
+        "primary",
+        "lag_days=730, carryover_cap_days=30",
+        "lag_days=730, carryover_cap_days=90",
+        "lag_days=1095, carryover_cap_days=30",
+    ]
+    assert found[1].protocol == protocol.alone(lag_days=730, carryover_cap_days=30)
+    assert found[1].models == ("linear",)
+    assert found[1].protocol.grid == ()
+    assert load_protocol(path).changed() == load_protocol(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lagdays = [1, 2]", r"\[\[grid\]\] lagdays=1: The protocol has no field 'lagdays'; did you mean 'lag_days'"),
+        ("lag_days = [365, -1]", r"\[\[grid\]\] lag_days=-1: .*\n.*exposure.lag_days: Input should be greater"),
+        ("lag_days = 365", r"lag_days needs a list of one or more values, such as lag_days = \[1, 2\]; got 365"),
+        ("lag_days = []", r"lag_days needs a list of one or more values"),
+        ("models = ['linear']", r"a grid needs fields of the protocol with lists of values"),
+        ("lag_days = [30, 30]", "the name of cell 'lag_days=30' is taken; give each value once"),
+        ("lag_days = [30]\n[[grid]]\nlag_days = [30]", "the name of cell 'lag_days=30' is taken"),
+        ("metric = ['ddd']\n[[analysis]]\nname = 'metric-ddd'", "the name of cell 'metric=ddd' is taken"),
+        (
+            f"lag_days = {[*range(21)]}\nper = {[*range(1, 11)]}",
+            r"\[\[grid\]\] has 210 cells, and 200 at most are run: leave out values or fields",
+        ),
+        ("models = ['lienar']\nlag_days = [1]", "grid.0.models.0: Input should be 'linear'"),
+    ],
+)
+def test_a_wrong_grid_is_refused_with_the_cure(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(f"[[grid]]\n{text}\n")
+    with pytest.raises(UsageError, match=message):
+        load_protocol(path)
+
+
+def test_the_cells_of_a_grid_have_names_that_a_folder_can_have() -> None:
+    (cell,) = Grid.model_validate({"category_bounds": [[0, 90.5]]}).cells()
+    assert cell.name == "category_bounds=[0 90.5]"
+    assert file_name(cell.name) == "category_bounds-0-90.5"
+    assert file_name("missing-dose-imputed-1") == "missing-dose-imputed-1"
 
 
 def test_the_file_of_every_metric_is_the_primary_protocol_with_each_of_them_beside_it() -> None:
