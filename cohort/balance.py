@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cohort.additive import Key, Shared, Sum, freedom, to_hide
+from cohort.additive import Key, Shared, Sum, freedom, is_small, to_hide
 from cohort.counts import DAYS_PER_YEAR
 from cohort.covariates import load_covariates
 from cohort.disclosure import SUPPRESSED
@@ -78,13 +78,16 @@ def standardised_difference(one: Spread, other: Spread) -> float | None:
     return difference / spread if spread > 0 and math.isfinite(difference) else None
 
 
-def balance_table(baseline: pl.DataFrame, age_strata: Sequence[str], threshold: int) -> pl.DataFrame:
+def balance_table(
+    baseline: pl.DataFrame, age_strata: Sequence[str], threshold: int, uses: Mapping[str, int] | None = None
+) -> pl.DataFrame:
     """The table `balance`.
 
     Args:
         baseline: first_class, characteristic, level, persons, days, squared_days; what nobody has is absent.
         age_strata: labels of the bands of age at entry.
         threshold: counts from 1 to threshold - 1 are small.
+        uses: class -> users of each of its drugs, added up, as the table of drugs tells them.
 
     Returns:
         A row per characteristic and level, columns of `BALANCE_SCHEMA`. A count, its percentage, a mean or a difference
@@ -92,7 +95,7 @@ def balance_table(baseline: pl.DataFrame, age_strata: Sequence[str], threshold: 
     """
     found: dict[Key, int] = {(c, level, g): n for g, c, level, n in baseline.select(baseline.columns[:4]).iter_rows()}
     size = _with_users({g: found.get(("persons", "", g), 0) for g in GROUPS})
-    hidden, shared = _hidden_sizes(size, threshold)
+    hidden, shared = _hidden_sizes(size, uses or {}, threshold)
     table = _Table(size, hidden, shared, threshold)
     rows = [table.row(_ABOUT, "persons", "", size, hidden), table.means(_spreads(baseline))]
     for heading, characteristic, levels in _characteristics(found, age_strata):
@@ -126,8 +129,12 @@ def _spreads(baseline: pl.DataFrame) -> dict[str, Spread]:
     return {g: Spread.of_sums(int(n), days / year, squares / year**2) for g, (n, days, squares) in sums.items()}
 
 
-def _hidden_sizes(size: Counts, threshold: int) -> tuple[set[str], Shared]:
-    """Groups whose size must be hidden; the number of all persons is told elsewhere."""
+def _hidden_sizes(size: Counts, uses: Counts, threshold: int) -> tuple[set[str], Shared]:
+    """Groups whose size must be hidden; the numbers of all persons and of each drug's users are told elsewhere.
+
+    Who began with a class is a user of one of its drugs. Of a class with one drug the other users are those who took it
+    only later, or only before entry; of one with several, those and whoever took more than one of them.
+    """
     counts: dict[Key, int] = {(g, _ALL): n for g, n in size.items()}
     counts[_ALL, _ALL] = size[_USERS] + size["none"]
     sums = [
@@ -135,7 +142,13 @@ def _hidden_sizes(size: Counts, threshold: int) -> tuple[set[str], Shared]:
         Sum((_USERS, _ALL), tuple((g, _ALL) for g in USERS)),
         Sum((_ALL, _ALL), tuple((g, _ALL) for g in GROUPS)),
     ]
-    hidden = to_hide(counts, sums, threshold, [(g, _ALL) for g in _MOST_USEFUL_FIRST])
+    others: dict[str, Key] = {g: (g, "other uses") for g in uses}
+    counts |= {others[g]: n - size[g] for g, n in uses.items()}
+    counts |= {(g, "uses"): n for g, n in uses.items()}
+    told = [*sums, *(Sum((g, "uses"), ((g, _ALL), others[g])) for g in uses)]
+    # Few uses are hidden in the table of drugs.
+    unknown = {*others.values(), *((g, "uses") for g, n in uses.items() if is_small(n, threshold))}
+    hidden = to_hide(counts, told, threshold, [(g, _ALL) for g in _MOST_USEFUL_FIRST], unknown)
     return {g for g, _ in hidden}, Shared(frozenset(hidden), freedom(sums, hidden))
 
 

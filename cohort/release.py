@@ -151,7 +151,10 @@ def _tables(protocol: Protocol, tables: Mapping[str, TableRef], result: ModelRes
         "dose_coverage": coverage,
         "supply": release_supply(loss, untold, threshold),
         "balance": balance_table(
-            pl.read_parquet(tables["baseline"].path), age_stratum_labels(protocol.strata.age_bands), threshold
+            pl.read_parquet(tables["baseline"].path),
+            age_stratum_labels(protocol.strata.age_bands),
+            threshold,
+            dict(use.group_by("tspo_class").agg(pl.col("persons").sum()).iter_rows()),
         ),
         "drugs": suppress_counts(use, ("fills", "persons"), threshold, ("dose_dme", "dose_ddd")),
     }

@@ -150,6 +150,17 @@ def test_a_second_run_builds_nothing_and_gives_the_same_files(finished_run: Path
     assert done[-1] == "report"
 
 
+def test_table_1_and_the_table_of_drugs_tell_no_few_later_users(finished_run: Path) -> None:
+    """Users of the drugs of a class, less those who began with it, are nobody or not few, where both are told."""
+    drugs = pl.read_csv(finished_run / "release" / "drugs.csv").group_by("tspo_class").agg("persons")
+    (sizes,) = pl.read_csv(finished_run / "release" / "balance.csv").filter(characteristic="persons").to_dicts()
+    told = {name: sum(persons) for name, persons in drugs.iter_rows() if None not in persons}
+    assert told
+    for name, users in told.items():
+        began = sizes[f"persons_{name}"]
+        assert began is None or users == began or users - began >= 5, name
+
+
 def test_missing_doses_are_bounded_and_told(small_cdm: Path, tmp_path: Path) -> None:
     """One fill in ten without a quantity: every bound has its estimates, the draws are pooled, shares are below one."""
     cdm, out = tmp_path / "cdm.duckdb", tmp_path / "run"

@@ -146,6 +146,50 @@ def test_no_small_count_can_be_had_by_subtraction(group, small) -> None:
         assert row["smd_users_non_users"] is None
 
 
+@pytest.mark.parametrize("later", [1, 4])
+def test_who_took_the_one_drug_of_a_class_later_is_not_told_by_the_table_of_drugs(later) -> None:
+    """200 began with the binder, and the table of drugs tells 203 users of diazepam, the only one: 3 took it later."""
+    table = balance_table(LARGE, BANDS, 5, {"binder": 200 + later, "non_binder": 180, "unknown": 80})
+    row = row_of(table, "persons")
+    assert row["persons_binder"] is None
+    assert sum(row[f"persons_{g}"] is None for g in GROUPS) >= 2
+    sexes = row_of(table, "sex", "Female")
+    assert sexes["persons_binder"] is None
+
+
+@pytest.mark.parametrize("later", [0, 5, 60])
+def test_who_took_it_later_may_be_told_where_they_are_nobody_or_many(later) -> None:
+    table = balance_table(LARGE, BANDS, 5, {"binder": 200 + later})
+    assert table.equals(balance_table(LARGE, BANDS, 5))
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(
+    st.lists(st.sampled_from([0, 1, 3, 5, 9, 40]), min_size=5, max_size=5),
+    st.lists(st.sampled_from([0, 1, 2, 4, 5, 30]), min_size=3, max_size=3),
+)
+def test_no_small_number_of_later_users_follows_from_drawn_sizes(sizes, later) -> None:
+    """By linear programming from shown sizes, the number of all persons, and the users of each class's one drug."""
+    size = dict(zip(GROUPS, sizes, strict=True))
+    assume(sum(sizes) >= 5)
+    uses = {g: size[g] + n for g, n in zip(GROUPS, later, strict=False)}
+    told = {g: n for g, n in uses.items() if not 0 < n < 5}
+    table = balance_table(baseline(size), BANDS, 5, uses)
+    shown = row_of(table, "persons")
+    equal, values = [np.ones(len(GROUPS))], [float(sum(sizes))]
+    for place, g in enumerate(GROUPS):
+        if shown[f"persons_{g}"] is not None:
+            equal.append(np.eye(len(GROUPS))[place])
+            values.append(float(shown[f"persons_{g}"]))
+    for place, g in enumerate(GROUPS[:3]):
+        if g in told and 0 < uses[g] - size[g] < 5:
+            cost, most = np.eye(len(GROUPS))[place], [(0, told.get(other)) for other in GROUPS]
+            least, largest = (
+                sign * linprog(sign * cost, A_eq=np.array(equal), b_eq=values, bounds=most).fun for sign in (1, -1)
+            )
+            assert largest - least > 0.5, g
+
+
 def test_without_a_threshold_nothing_is_hidden() -> None:
     table = balance_table(baseline(SIZES, depression__ever=DEPRESSION | {"binder": 1}), BANDS, 0)
     assert set(table.get_column("status")) == {"ok"}
