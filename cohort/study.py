@@ -152,19 +152,17 @@ def tables_of(*models: str) -> tuple[str, ...]:
     return (*MODEL_TABLES, *own)
 
 
-def shared_tables(prepared: Prepared, analysis: str, primary: Mapping[str, TableRef]) -> dict[str, TableRef]:
-    """Those tables of another analysis that are the primary one's: the same SQL, parameters and inputs all the way up.
+def table_keys(prepared: Prepared, analysis: str) -> dict[str, str]:
+    """The content key of each table of an analysis: the same SQL, parameters and inputs all the way up have the same.
 
-    Args:
-        primary: the tables of the primary analysis.
+    A table of one analysis is that of another where their keys are equal.
     """
     parameters = study_parameters(prepared.analysis(analysis).protocol)
     keys = prepared.cdm_keys | {name: table.key for name, table in prepared.inputs[analysis].items()}
     steps = steps_of(prepared.analysis(analysis))
     for step in steps:
         keys[step.name] = table_key(step, parameters, {name: keys[name] for name in step.reads})
-    alike = (step.name for step in steps if step.name in primary and primary[step.name].key == keys[step.name])
-    return {name: primary[name] for name in alike}
+    return {step.name: keys[step.name] for step in steps}
 
 
 def build_table(prepared: Prepared, analysis: str, step_name: str, tables: Mapping[str, TableRef]) -> TableRef:
@@ -196,18 +194,19 @@ def _database(settings: RunSettings, step: Step) -> Iterator[duckdb.DuckDBPyConn
 
 
 def build_tables(
-    prepared: Prepared, analysis: str, primary: Mapping[str, TableRef] | None = None
+    prepared: Prepared, analysis: str, others: Mapping[str, TableRef] | None = None
 ) -> dict[str, TableRef]:
     """Build every table of one analysis, one after the other.
 
     Args:
-        primary: those of the primary analysis, if this is another.
+        others: tables of another analysis; those with the same content are not built again.
     """
-    built = shared_tables(prepared, analysis, primary) if primary else {}
+    keys, there = table_keys(prepared, analysis), {table.key: table for table in (others or {}).values()}
+    built: dict[str, TableRef] = {}
     for step in steps_of(prepared.analysis(analysis)):
-        if step.name not in built:
-            upstream = {name: built[name] for name in step.reads if name in built}
-            built[step.name] = build_table(prepared, analysis, step.name, upstream)
+        upstream = {name: built[name] for name in step.reads if name in built}
+        known = there.get(keys[step.name])
+        built[step.name] = known or build_table(prepared, analysis, step.name, upstream)
     return built
 
 

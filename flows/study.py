@@ -42,8 +42,8 @@ from cohort.study import (
     describe_one,
     fit_one,
     prepare_run,
-    shared_tables,
     steps_of,
+    table_keys,
     tables_of,
 )
 from cohort.summary import artifact_rows, summary_markdown
@@ -156,6 +156,8 @@ class _Work:
         self.failures: dict[str, str] = {}
         self._built: dict[Job, PrefectFuture[TableRef]] = {}
         self._shared: dict[Job, TableRef] = {}
+        self._keys = {PRIMARY: table_keys(prepared, PRIMARY)}
+        self._by_key: dict[str, TableRef] = {}
         self._fitted: dict[Job, PrefectFuture[str]] = {}
         self._to_build = deque((PRIMARY, step.name) for step in steps_of(prepared.analysis(PRIMARY)))
         self._to_fit: deque[Job] = deque()
@@ -184,16 +186,24 @@ class _Work:
                 self._finish(job)
 
     def _start(self) -> None:
-        is_building = any(job in self._built for job in self._running)
-        if self._to_build and not is_building:
-            analysis, step = job = self._to_build.popleft()
-            upstream: Any = self._tables(analysis, [name for name in load_steps()[step].reads if name in load_steps()])
-            self._began[job] = time.perf_counter()
-            self._built[job] = self._running[job] = table.submit(self.prepared, analysis, step, upstream)
+        while self._to_build and not any(job in self._built for job in self._running):
+            self._build(self._to_build.popleft())
         while self._to_fit and len(self._running) < 2:
             self._fit(self._to_fit.popleft())
         if self._large and not self._running:
             self._fit(self._large.pop())
+
+    def _build(self, job: Job) -> None:
+        """Begin a table, or take that of another analysis where it has the same content."""
+        analysis, step = job
+        same = self._by_key.get(self._keys[analysis][step])
+        if same is not None:
+            self._shared[job] = same
+            self._plan_models_if_built(analysis)
+            return
+        upstream: Any = self._tables(analysis, [name for name in load_steps()[step].reads if name in load_steps()])
+        self._began[job] = time.perf_counter()
+        self._built[job] = self._running[job] = table.submit(self.prepared, analysis, step, upstream)
 
     def _fit(self, job: Job) -> None:
         analysis, name = job
@@ -223,10 +233,12 @@ class _Work:
         analysis, name = job
         if analysis in self.failures:
             return
-        if job == (PRIMARY, steps_of(self.prepared.analysis(PRIMARY))[-1].name):
-            self._plan_others()
-        if job in self._built and not any(a == analysis for a, _ in self._to_build):
-            self._plan_models(analysis)
+        if job in self._built:
+            ref = self._built[job].result()
+            self._by_key[ref.key] = ref
+            if job == (PRIMARY, steps_of(self.prepared.analysis(PRIMARY))[-1].name):
+                self._plan_others()
+            self._plan_models_if_built(analysis)
         done = len(self._cost)
         models = sum(len(self.prepared.analysis(a).models) for a in self.prepared.planned)
         total = len(self._built) + len(self._to_build) + models + len(DESCRIPTIONS)
@@ -235,23 +247,23 @@ class _Work:
             update_progress_artifact(self._progress, 100 * done / total)
 
     def _plan_others(self) -> None:
-        """The tables of the other analyses that are not the primary one's, now that these are there."""
+        """The other analyses, now that the primary one's tables are there; what equals these is not to be built."""
         primary = self.primary_tables()
         if not primary[DOSE_REMEDY].rows:
             self.prepared = self.prepared.without_bounds()
         is_large = primary["person_time"].rows > self.prepared.analysis(PRIMARY).protocol.model.most_intervals
         (self._large if is_large else self._to_fit).extend((PRIMARY, name) for name in DESCRIPTIONS)
         for analysis in self.prepared.planned[1:]:
-            shared = shared_tables(self.prepared, analysis, primary)
-            self._shared |= {(analysis, name): ref for name, ref in shared.items()}
-            own = [
-                (analysis, step.name) for step in steps_of(self.prepared.analysis(analysis)) if step.name not in shared
-            ]
-            self._to_build.extend(own)
-            if not own:
-                self._plan_models(analysis)
+            keys = self._keys[analysis] = table_keys(self.prepared, analysis)
+            shared = {(analysis, name): self._by_key[key] for name, key in keys.items() if key in self._by_key}
+            self._shared |= shared
+            self._to_build.extend((analysis, name) for name in keys if (analysis, name) not in shared)
+            self._plan_models_if_built(analysis)
 
-    def _plan_models(self, analysis: str) -> None:
+    def _plan_models_if_built(self, analysis: str) -> None:
+        """Plan the models of an analysis once no table of it is to be built."""
+        if any(a == analysis for a, _ in self._to_build):
+            return
         for name in self.prepared.analysis(analysis).models:
             (self._large if name in LARGE else self._to_fit).append((analysis, name))
 

@@ -222,6 +222,10 @@ def test_a_grid_is_run_cell_by_cell_and_a_cell_that_fails_stops_no_other(small_c
     failed = rows.filter(pl.col("analysis") == cells[-1]).get_column("status").unique().to_list()
     assert failed == [f"not estimable: {record['failures'][cells[-1]]}"]
     assert rows.filter(pl.col("analysis") == cells[0]).get_column("lag_days").unique().to_list() == [365]
+    # Cells of one cap have one supply, whatever their lag: what has the same content is built once.
+    assert len({step["key"] for step in record["steps"]}) == len(record["steps"])
+    supplies = [step["analysis"] for step in record["steps"] if step["name"] == "supply"]
+    assert supplies == [PRIMARY, cells[0], cells[1]]
 
 
 def test_a_failure_of_the_primary_analysis_ends_the_run(small_cdm: Path, tmp_path: Path) -> None:
