@@ -106,6 +106,7 @@ def compare(folder: Path, persons: int, times: int) -> dict[str, Any]:
 def main() -> None:
     persons, times = (int(number) for number in sys.argv[1:3] or (PERSONS, TIMES))
     folder = Path(sys.argv[3] if len(sys.argv) > 3 else tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         found = compare(folder, persons, times)
     finally:
