@@ -16,7 +16,7 @@ KINDS = {378419: "alzheimers_disease", 443605: "competing diagnosis", 380701: "c
 def test_alzheimers_disease_is_a_part_of_dementia(finished_run: Path, small_cdm: Path, tmp_path: Path) -> None:
     """Whoever leaves the primary study with dementia leaves this one by its kind, on the same day."""
     out = tmp_path / "run"
-    changes = ("diagnosis=alzheimers_disease", "lag_family_days=[]", "missing_dose_bounds=[]")
+    changes = ("diagnosis=alzheimers_disease", "lag_family_days=[]", "missing_dose_bounds=[]", "bootstrap_replicates=0")
     study(RunSettings(cdm=str(small_cdm), out=str(out), changes=changes))
     own, primary = (pl.read_parquet(run / "private" / "cohort.parquet") for run in (out, finished_run))
     assert own.get_column("person_id").to_list() == primary.get_column("person_id").to_list()

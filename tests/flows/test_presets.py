@@ -15,7 +15,7 @@ OPEN = ("prior_observation_days=365", "tier=D2", "metric=ddd", "covariates=[]")
 
 def test_a_preset_runs_and_shows_the_published_ratios_beside_its_own(small_cdm: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    changes = (*OPEN, "lag_family_days=[]", "missing_dose_bounds=[]")
+    changes = (*OPEN, "lag_family_days=[]", "missing_dose_bounds=[]", "bootstrap_replicates=0")
     study(RunSettings(cdm=str(small_cdm), out=str(out), protocol="gray2016", changes=changes))
     estimates = pl.read_parquet(out / "release" / "estimates.parquet")
     assert set(estimates.get_column("analysis")) == {"primary"}, "no further analysis is part of the design"

@@ -167,7 +167,7 @@ def test_missing_doses_are_bounded_and_told(small_cdm: Path, tmp_path: Path) -> 
     shutil.copy(small_cdm, cdm)
     with duckdb.connect(str(cdm)) as connection:
         connection.execute("update drug_exposure set quantity = null where drug_exposure_id % 10 = 3")
-    changes = ("lag_family_days=[]", "imputations=2", "missing_dose=unknown")
+    changes = ("lag_family_days=[]", "imputations=2", "missing_dose=unknown", "bootstrap_replicates=0")
     study(RunSettings(cdm=str(cdm), out=str(out), changes=changes))
     rows = pl.read_parquet(out / "release" / "estimates.parquet").filter(pl.col("term") == "per 365")
     found = set(rows.filter(pl.col("age_stratum") == "overall").get_column("analysis"))
@@ -184,7 +184,7 @@ def test_an_analysis_that_fails_says_why_and_stops_no_other(small_cdm: Path, tmp
     """A folder lies where a table of the lag of two years must go: the other lags are there, and this one's reason."""
     out = tmp_path / "run"
     (out / "private" / "lag-2y" / "person_time.parquet").mkdir(parents=True)
-    changes = ("lag_family_days=[365, 730, 1095]", "missing_dose_bounds=[]")
+    changes = ("lag_family_days=[365, 730, 1095]", "missing_dose_bounds=[]", "bootstrap_replicates=0")
     outcome = study(RunSettings(cdm=str(small_cdm), out=str(out), changes=changes))
     record = json.loads((out / "release" / "run.json").read_text())
     assert list(record["failures"]) == ["lag-2y"]

@@ -61,6 +61,8 @@ analysis = []
 lag_family_days = [0, 1095, 1825]
 [ledger]
 missing_dose_bounds = []
+[model]
+bootstrap_replicates = 0
 """
 MODELS = ("linear", "drugs", "duration and intensity", "reversibility", "adjustment")
 """Of the primary analysis: those that the section reads."""

@@ -17,10 +17,11 @@ PERSONS, SEED, DELAY = 40_000, 5, 1095
 """The lag at which each world is what it is: the delay from onset to diagnosis."""
 
 
-def studied(folder: Path, **world: object) -> ModelResult:
+def studied(folder: Path, replicates: int = 0, **world: object) -> ModelResult:
     cdm = folder / "cdm.duckdb"
     simulate(cdm, PERSONS, SEED, "primary", parameters=changed(Parameters(), {"prodrome_start_ratio": 1.0, **world}))
-    prepared = prepare_run(RunSettings(cdm=str(cdm), out=str(folder / "run")))
+    changes = (f"bootstrap_replicates={replicates}",)
+    prepared = prepare_run(RunSettings(cdm=str(cdm), out=str(folder / "run"), changes=changes))
     return read_models([fit_one(prepared, PRIMARY, "reversibility", build_tables(prepared, PRIMARY))])
 
 
@@ -38,7 +39,7 @@ def current(tmp_path_factory: pytest.TempPathFactory) -> ModelResult:
 @pytest.fixture(scope="module")
 def fading(tmp_path_factory: pytest.TempPathFactory) -> ModelResult:
     effects = same_in_all_bands(math.log(10))
-    return studied(tmp_path_factory.mktemp("fading"), effect_half_life_days=365.0, log_hazard_ratio=effects)
+    return studied(tmp_path_factory.mktemp("fading"), 200, effect_half_life_days=365.0, log_hazard_ratio=effects)
 
 
 def bic(result: ModelResult, hypothesis: str, lag: int = DELAY) -> float:
