@@ -187,11 +187,6 @@ def prepared_time(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) 
     return frame
 
 
-def prepare(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> pl.DataFrame:
-    """All of what `prepared_time` returns."""
-    return prepared_time(person_time, protocol).collect(engine="streaming")
-
-
 def study_counts(patterns: pl.DataFrame, changes: pl.DataFrame, protocol: Protocol) -> dict[str, PatternCounts]:
     """The counts of each of `CAUSES`, from the tables `risk_pattern` and `risk_change`.
 

@@ -105,6 +105,10 @@ class Prepared(BaseModel):
         kept = tuple(name for name in self.planned if not self.analysis(name).is_bound)
         return self.model_copy(update={"planned": kept})
 
+    def without_idle_bounds(self, primary: Mapping[str, TableRef]) -> "Prepared":
+        """The same without the bounds, if by the primary analysis's tables no dose is missing."""
+        return self if primary[DOSE_REMEDY].rows else self.without_bounds()
+
     @cached_property
     def analyses(self) -> dict[str, Analysis]:
         """All analyses of the protocol by name: read once, for every task asks."""

@@ -35,7 +35,6 @@ from cohort.run import peak_memory_mb
 from cohort.study import (
     CDM_NAMES,
     DESCRIPTIONS,
-    DOSE_REMEDY,
     Prepared,
     RunSettings,
     build_table,
@@ -241,24 +240,21 @@ class _Work:
             self._plan_models_if_built(analysis)
         done = len(self._cost)
         models = sum(len(self.prepared.analysis(a).models) for a in self.prepared.planned)
-        total = len(self._built) + len(self._to_build) + models + len(DESCRIPTIONS)
+        left = {self._keys[a][step] for a, step in self._to_build} - self._by_key.keys()
+        total = len(self._built) + len(left) + models + len(DESCRIPTIONS)
         tell(f"{analysis}: {name.replace('_', ' ')}", done, total)
         if done % 10 == 0 or done == total:
             update_progress_artifact(self._progress, 100 * done / total)
 
     def _plan_others(self) -> None:
-        """The other analyses, now that the primary one's tables are there; what equals these is not to be built."""
+        """The other analyses, now that the primary one's tables are there."""
         primary = self.primary_tables()
-        if not primary[DOSE_REMEDY].rows:
-            self.prepared = self.prepared.without_bounds()
+        self.prepared = self.prepared.without_idle_bounds(primary)
         is_large = primary["person_time"].rows > self.prepared.analysis(PRIMARY).protocol.model.most_intervals
         (self._large if is_large else self._to_fit).extend((PRIMARY, name) for name in DESCRIPTIONS)
         for analysis in self.prepared.planned[1:]:
-            keys = self._keys[analysis] = table_keys(self.prepared, analysis)
-            shared = {(analysis, name): self._by_key[key] for name, key in keys.items() if key in self._by_key}
-            self._shared |= shared
-            self._to_build.extend((analysis, name) for name in keys if (analysis, name) not in shared)
-            self._plan_models_if_built(analysis)
+            self._keys[analysis] = table_keys(self.prepared, analysis)
+            self._to_build.extend((analysis, name) for name in self._keys[analysis])
 
     def _plan_models_if_built(self, analysis: str) -> None:
         """Plan the models of an analysis once no table of it is to be built."""

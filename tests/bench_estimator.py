@@ -23,7 +23,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.engine import TableRef, steps_for
-from cohort.fitting import STRATA, prepare
+from cohort.fitting import STRATA, prepared_time
 from cohort.study import RunSettings, build_table, prepare_run
 from cohort.synthetic import simulate
 from tests.bench_contender import COVARIATES, DOSES
@@ -66,8 +66,8 @@ def make_data(persons: int, folder: Path) -> Run:
     for name in COUNTED:
         Path(built[name].path).rename(folder / f"{name}.parquet")
     protocol = prepared.analysis(PRIMARY).protocol
-    frame = prepare(pl.scan_parquet(built["person_time"].path), protocol)
-    frame = frame.select("person_id", *STRATA, "start_day", "stop_day", "event", *COVARIATES)
+    person_time = prepared_time(pl.scan_parquet(built["person_time"].path), protocol)
+    frame = person_time.select("person_id", *STRATA, "start_day", "stop_day", "event", *COVARIATES).collect()
     write_columns(frame.sort("person_id", "start_day"), folder)
     shutil.rmtree(folder / "run")
     cdm.unlink()

@@ -10,14 +10,13 @@ from cohort.analyses import PRIMARY
 from cohort.engine import TableRef
 from cohort.release import write_release
 from cohort.report import build_report
-from cohort.study import DESCRIPTIONS, DOSE_REMEDY, RunSettings, build_tables, describe_one, fit_one, prepare_run
+from cohort.study import DESCRIPTIONS, RunSettings, build_tables, describe_one, fit_one, prepare_run
 
 
 def main() -> None:
     prepared = prepare_run(RunSettings(cdm=sys.argv[1], out=sys.argv[2]))
     tables: dict[str, dict[str, TableRef]] = {PRIMARY: build_tables(prepared, PRIMARY)}
-    if not tables[PRIMARY][DOSE_REMEDY].rows:
-        prepared = prepared.without_bounds()
+    prepared = prepared.without_idle_bounds(tables[PRIMARY])
     for analysis in prepared.planned[1:]:
         tables[analysis] = build_tables(prepared, analysis, tables[PRIMARY])
     models = [fit_one(prepared, a, model, tables[a]) for a in prepared.planned for model in prepared.analysis(a).models]

@@ -6,11 +6,16 @@ import duckdb
 import polars as pl
 
 from cohort.engine import create_inputs, load_steps
-from cohort.fitting import CAUSES, PATTERN_COLUMNS, study_counts
+from cohort.fitting import CAUSES, PATTERN_COLUMNS, prepared_time, study_counts
 from cohort.protocol import Protocol
 from cohort.survival.pattern_counts import PatternCounts
 
 TABLES = ("risk_pattern", "event_time", "risk_change")
+
+
+def prepare(person_time: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+    """All that the models may read of made-up person-time."""
+    return prepared_time(person_time, protocol).collect()
 
 
 def risk_tables(prepared: pl.DataFrame, protocol: Protocol) -> tuple[pl.DataFrame, pl.DataFrame]:

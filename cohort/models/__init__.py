@@ -7,7 +7,7 @@ the others. What is asked for and cannot be estimated has a row that says why.
 
 from collections.abc import Callable, Mapping
 
-from cohort.fitting import STRATA, Setting, columns_needed, prepare, prepared_time
+from cohort.fitting import STRATA, Setting, columns_needed, prepared_time
 from cohort.models.adjustment import adjustment
 from cohort.models.age import by_age_at_entry, by_continuous_age
 from cohort.models.categories import categories, categories_by_age
@@ -19,7 +19,7 @@ from cohort.models.subdistribution import subdistribution
 from cohort.models.use_pattern import duration_and_intensity
 from cohort.results import PERSON_SAMPLE, Diagnostic, ModelResult
 
-__all__ = ["LARGE", "MODELS", "STRATA", "Setting", "columns_needed", "fit_model", "prepare", "prepared_time"]
+__all__ = ["LARGE", "MODELS", "STRATA", "Setting", "columns_needed", "fit_model", "prepared_time"]
 
 MODELS: Mapping[str, Callable[[Setting], ModelResult]] = {
     "linear": linear,

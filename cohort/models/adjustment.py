@@ -26,15 +26,17 @@ Langholz 1995): the estimate stays the same, its variance grows by about one par
 
 def adjustment(setting: Setting) -> ModelResult:
     """Rows for each class and the contrast, of the model without covariates and of that with all."""
-    doses, columns = {e: setting.dose(e) for e in EXPOSURES}, {e: e for e in EXPOSURES}
+    doses, columns, drawn = {e: setting.dose(e) for e in EXPOSURES}, {e: e for e in EXPOSURES}, setting.sample
+    everyone = linear_counts(setting.known_time)
+    of_drawn = everyone if drawn is setting else linear_counts(drawn.known_time)
     fits = {
-        UNADJUSTED: (setting, fit(setting, doses, setting.has_known_doses, covariates=())),
-        FULLY_ADJUSTED: (setting.sample, _fully_adjusted(setting.sample)),
+        UNADJUSTED: (fit(setting, doses, setting.has_known_doses, covariates=()), everyone),
+        FULLY_ADJUSTED: (_fully_adjusted(drawn), of_drawn),
     }
     rows = [
         row
-        for model, (own, fitted) in fits.items()
-        for row in linear_rows(own, fitted, columns, OVERALL, linear_counts(own.known_time), {}, model=model)
+        for model, (fitted, counts) in fits.items()
+        for row in linear_rows(setting, fitted, columns, OVERALL, counts, {}, model=model)
     ]
     return ModelResult(rows)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cohort.models.class_checks import BESIDE, LEAVE_ONE_OUT, PERMUTATION, WEIGHTED
 from cohort.report.classes import EXPOSURES, exposure_of, look_of
-from cohort.report.effects import Effect
+from cohort.report.effects import Effect, why_not
 from cohort.report.forest import Group
 from cohort.report.numbers import ABSENT, p_value, with_bounds
 from cohort.report.release import Release, Row, told
@@ -63,7 +63,7 @@ def _check_row(row: Row) -> CheckRow:
     exposure = _OTHER.get(row["exposure"]) or look_of(row["exposure"]).name
     label = ", ".join(part for part in (row["variant"], "" if row["exposure"] == CONTRAST else exposure) if part)
     status = row.get("status", "ok")
-    reason = "" if status == "ok" else status.removeprefix("not estimable: ")
+    reason = "" if status == "ok" else why_not(status)
     drugs = row["drugs"].replace("_", " ").replace(" / ", " against ")
     return CheckRow(label or exposure, drugs or ABSENT, ratio, p_value(told(row, "p_value")), reason)
 

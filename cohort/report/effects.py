@@ -68,6 +68,11 @@ def short_reason(estimate: Estimate | None) -> str:
     return SUPPRESSED if estimate.status == SUPPRESSED else "not estimable"
 
 
+def why_not(status: str) -> str:
+    """The reason alone, of a status that is not `ok`: `no dementia events`, or `suppressed`."""
+    return status.removeprefix("not estimable: ")
+
+
 def full_reason(estimate: Estimate | None) -> str:
     """The status as released, such as `not estimable: no dementia events`."""
     if estimate is None:

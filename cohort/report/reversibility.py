@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from cohort.analyses import PRIMARY
 from cohort.models.reversibility import LIFETIME, SINCE_LAST, WEIGHTED
 from cohort.report.classes import CLASSES, EXPOSURES
-from cohort.report.effects import Effect
+from cohort.report.effects import Effect, why_not
 from cohort.report.numbers import ABSENT, EN_DASH, to_number, with_bounds, years
 from cohort.report.panels import Panel, Point, panels
 from cohort.report.release import Release, Row, told
@@ -78,7 +78,7 @@ def _excess(row: Row | None, least: float | None) -> str:
     if row is None:
         return ABSENT
     if own is None or least is None:
-        return row["status"].removeprefix("not estimable: ")
+        return why_not(row["status"])
     return above_the_best(own, least)
 
 
@@ -115,7 +115,7 @@ def _history_table(rows: Sequence[Row], exposure: str, lag: str) -> HistoryTable
 def _cell(row: Row, bounds: tuple[str, str] = _BAND) -> str:
     status = row["status"]
     if status != "ok":
-        return status.removeprefix("not estimable: ")
+        return why_not(status)
     if to_number(row["se_log_hr"]) == 0:
         return "1"
     return with_bounds(told(row, "hazard_ratio"), *(told(row, end) for end in bounds))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cohort.report.classes import CLASSES, EXPOSURES, metric_of
+from cohort.report.effects import why_not
 from cohort.report.numbers import with_bounds
 from cohort.report.release import Release, Row, told
 
@@ -61,7 +62,7 @@ def _said(rows: Sequence[Row]) -> str:
 def _cell(row: Row) -> str:
     status = row.get("status", "ok")
     if status != "ok":
-        return status.removeprefix("not estimable: ")
+        return why_not(status)
     return with_bounds(told(row, "hazard_ratio"), told(row, "ci_lower"), told(row, "ci_upper"))
 
 

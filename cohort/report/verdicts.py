@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from cohort.models.reversibility import CURRENT, LIFETIME, WINDOW
-from cohort.report.effects import full_reason
+from cohort.report.effects import full_reason, why_not
 from cohort.report.numbers import with_bounds
 from cohort.report.release import Row, told
 from cohort.results import Estimate
@@ -35,14 +35,14 @@ class Found:
     def of_estimate(cls, label: str, estimate: Estimate | None) -> Self:
         """The ratio of a row of `estimates`."""
         if estimate is None or estimate.status != "ok":
-            return cls(label, None, full_reason(estimate).removeprefix("not estimable: "))
+            return cls(label, None, why_not(full_reason(estimate)))
         return cls._of(label, estimate.hazard_ratio, estimate.ci_lower, estimate.ci_upper)
 
     @classmethod
     def of_row(cls, label: str, row: Row | None) -> Self:
         """The ratio of a row of another table."""
         if row is None or row.get("status", "ok") != "ok":
-            return cls(label, None, row["status"].removeprefix("not estimable: ") if row else full_reason(None))
+            return cls(label, None, why_not(row["status"]) if row else full_reason(None))
         return cls._of(label, *(told(row, name) for name in ("hazard_ratio", "ci_lower", "ci_upper")))
 
     @classmethod

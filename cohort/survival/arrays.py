@@ -10,3 +10,8 @@ Ints = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.signedinteger[Any]]
 """Whole numbers of any width: where there are many, the narrow half is read in half the time."""
 Bools = npt.NDArray[np.bool_]
+
+
+def narrow(largest: int) -> type[np.signedinteger[Any]]:
+    """The narrower width of `Indices` that holds a number."""
+    return np.int32 if largest < 2**31 else np.int64

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from cohort.survival.arrays import Bools, Floats, Indices, Ints
+from cohort.survival.arrays import Bools, Floats, Indices, Ints, narrow
 from cohort.survival.distinct import TABLE, distinct
 from cohort.survival.risk_sets import RiskSets, Rows, counts, row_changes
 
@@ -141,7 +141,7 @@ def not_later(times: npt.NDArray[Any], moments: npt.NDArray[Any]) -> Indices:
         span = int(moments.max(initial=0)) - least + 1
         if span <= TABLE * len(moments):
             table = np.searchsorted(times, np.arange(least, least + span), side="right")
-            found: Indices = table.astype(_narrow(len(times)))[np.subtract(moments, least, dtype=np.int64)]
+            found: Indices = table.astype(narrow(len(times)))[np.subtract(moments, least, dtype=np.int64)]
             return found
     return np.searchsorted(times, moments, side="right")
 
@@ -156,7 +156,7 @@ def _grid(
     """
     width = max(n_times, 1)
     grid = np.unique(stratum[is_event] * width + last[is_event] - 1)
-    begins = stratum.astype(_narrow(n_strata * width))
+    begins = stratum.astype(narrow(n_strata * width))
     begins *= width
     lo, hi = (count_below(grid, begins + rank, n_strata * width) for rank in (first, last))
     return grid, lo, hi
@@ -172,15 +172,10 @@ def count_below(grid: Ints, keys: Indices, size: int) -> Indices:
     """
     if size > TABLE * max(len(keys), 1):
         return np.searchsorted(grid, keys)
-    below = np.zeros(size + 1, _narrow(len(grid)))
+    below = np.zeros(size + 1, narrow(len(grid)))
     below[1:] = np.cumsum(np.bincount(grid, minlength=size))
     found: Indices = below[keys]
     return found
-
-
-def _narrow(largest: int) -> type[np.signedinteger[Any]]:
-    """The narrower width that holds a number: a table of half the size is looked up in half the time."""
-    return np.int32 if largest < 2**31 else np.int64
 
 
 def _events(rows: Rows, many: Floats | None, shape: tuple[int, int]) -> sparse.csc_array:

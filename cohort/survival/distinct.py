@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cohort.survival.arrays import Indices, Ints
+from cohort.survival.arrays import Indices, Ints, narrow
 
 TABLE = 8
 """A lookup table may be this many times as long as what is looked up in it."""
@@ -42,7 +42,7 @@ def distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints
 
 def _coded(frame: pl.DataFrame) -> tuple[Indices, int, pl.DataFrame]:
     """Whole numbers and categories as one code, below a size that a table may have; and the columns that are left."""
-    code: Indices = np.zeros(frame.height, np.int32 if TABLE * frame.height < 2**31 else np.int64)
+    code: Indices = np.zeros(frame.height, narrow(TABLE * frame.height))
     size, rest = 1, []
     for column in frame.iter_columns():
         kind = column.dtype

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from cohort.survival.arrays import Floats, Indices, Ints
+from cohort.survival.arrays import Floats, Indices, Ints, narrow
 from cohort.survival.counting import count_below, not_later, stratum_codes
 from cohort.survival.distinct import distinct
 from cohort.survival.risk_sets import RiskSets, counts
@@ -88,7 +88,7 @@ class PatternCounts:
     def _placed(self, matrix: sparse.csc_array, origin: Ints, renumbered: Ints) -> "_Placed":
         """The entries of a matrix, without those of patterns left out, at their stratum and time."""
         lengths = np.diff(matrix.indptr)
-        small = np.int32 if max(int(origin.max(initial=0)) + len(self.times), len(renumbered)) < 2**31 else np.int64
+        small = narrow(max(int(origin.max(initial=0)) + len(self.times), len(renumbered)))
         start = np.repeat(origin.astype(small), lengths)
         pattern = np.repeat(renumbered.astype(small), lengths)
         at, count = start + matrix.indices.astype(small, copy=False), matrix.data

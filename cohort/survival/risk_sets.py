@@ -9,12 +9,11 @@ start < t <= stop, so who enters at t is not at risk at t (delayed entry as in R
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from cohort.survival.arrays import Bools, Floats, Indices, Ints
+from cohort.survival.arrays import Bools, Floats, Indices, Ints, narrow
 from cohort.survival.segments import Segments
 
 _BLOCK = 1 << 17
@@ -189,7 +188,7 @@ def row_changes(rows: Rows, many: Floats | None, starts: Ints, shape: tuple[int,
     is_start[starts] = True
     late = np.flatnonzero(~is_start[rows.lo])
     n_rows, size = len(rows.lo), len(rows.lo) + len(late)
-    at, pattern = np.empty((2, size), _width(size, shape))
+    at, pattern = np.empty((2, size), narrow(max(size, *shape)))
     at[:n_rows], at[n_rows:] = rows.hi, rows.lo[late]
     pattern[:n_rows], pattern[n_rows:] = rows.pattern, rows.pattern[late]
     at -= 1
@@ -199,8 +198,8 @@ def row_changes(rows: Rows, many: Floats | None, starts: Ints, shape: tuple[int,
 
 def counts(row: Indices, column: Indices, values: Floats | Indices, shape: tuple[int, int]) -> sparse.csc_array:
     """A (G, M) matrix of sums of values."""
-    narrow = _width(len(row), shape)
-    row, column = row.astype(narrow, copy=False), column.astype(narrow, copy=False)
+    width = narrow(max(len(row), *shape))
+    row, column = row.astype(width, copy=False), column.astype(width, copy=False)
     if (column[1:] >= column[:-1]).all():
         # A copy, for sums are formed in place.
         pointers = np.searchsorted(column, np.arange(shape[1] + 1))
@@ -214,8 +213,3 @@ def counts(row: Indices, column: Indices, values: Floats | Indices, shape: tuple
     made.eliminate_zeros()
     made.data = made.data.astype(np.float64, copy=False)
     return made
-
-
-def _width(size: int, shape: tuple[int, int]) -> type[np.signedinteger[Any]]:
-    """Whole numbers wide enough to count as many entries, and to point into the matrix."""
-    return np.int32 if max(size, *shape) < 2**31 else np.int64

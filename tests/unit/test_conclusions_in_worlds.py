@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from cohort.analyses import PRIMARY
-from cohort.fitting import STRATA, prepare
+from cohort.fitting import STRATA, prepared_time
 from cohort.inputs import EXPOSURES
 from cohort.models.class_checks import BESIDE
 from cohort.protocol import Protocol
@@ -81,7 +81,7 @@ class World:
     def ever_use(self, analysis: str) -> tuple[float, float]:
         """Log hazard ratio of any dose of any drug against none, and its standard error."""
         protocol = Protocol()
-        frame = prepare(pl.scan_parquet(self.person_time[analysis]), protocol)
+        frame = prepared_time(pl.scan_parquet(self.person_time[analysis]), protocol).collect()
         is_ever = pl.any_horizontal(pl.col(exposure) > 0 for exposure in EXPOSURES)
         columns = ["ever", *protocol.model.covariates]
         fit = fit_cox(risk_sets(frame.with_columns(is_ever.cast(pl.Float64).alias("ever")), columns, STRATA))

@@ -5,9 +5,10 @@ import pytest
 
 from cohort.cross_check import NAME, cross_check, lifelines_params, sample_of_persons
 from cohort.inputs import EXPOSURES
-from cohort.models import STRATA, prepare
+from cohort.models import STRATA
 from cohort.survival.counting import risk_sets
 from cohort.survival.cox import fit_cox
+from tests.risk_tables import prepare
 from tests.unit.models.made import PROTOCOL, interval, made_cohort, person_time
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from cohort.counts import DAYS_PER_YEAR
 from cohort.disclosure import SUPPRESSED
-from cohort.models import prepare
 from cohort.protocol import Protocol
 from cohort.risks import RISK_SCHEMA, absolute_risks
 from cohort.survival.incidence import aalen_johansen
+from tests.risk_tables import prepare
 from tests.unit.models.made import interval, person_time
 
 PROTOCOL = Protocol().changed(covariates=(), risk_ages=(70,), risk_years=(2, 4))

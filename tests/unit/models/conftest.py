@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from cohort.models import prepare
+from tests.risk_tables import prepare
 from tests.unit.models.made import PROTOCOL, made_cohort
 
 

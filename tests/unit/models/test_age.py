@@ -10,10 +10,10 @@ import pytest
 from cohort.analyses import Analysis
 from cohort.counts import DAYS_PER_YEAR
 from cohort.inputs import EXPOSURES
-from cohort.models import prepare
 from cohort.protocol import Protocol
 from cohort.results import AGE_AT_ENTRY, CONTINUOUS_AGE, CONTRAST
 from cohort.survival.inference import likelihood_ratio_test
+from tests.risk_tables import prepare
 from tests.unit.models.made import BANDS, PROTOCOL, by, fit, interval, own_fit, person_time, run
 
 

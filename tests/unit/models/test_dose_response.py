@@ -8,13 +8,14 @@ import pytest
 
 from cohort.counts import DAYS_PER_YEAR
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
-from cohort.models import STRATA, prepare
+from cohort.models import STRATA
 from cohort.results import CONTRAST, FINE_GRAY
 from cohort.survival.fine_gray import fit_fine_gray
 from cohort.survival.fine_gray_variance import fine_gray_covariance
 from cohort.survival.inference import linear_hypothesis
 from cohort.survival.proportional import proportional_hazards_test
 from cohort.survival.spline import Spline
+from tests.risk_tables import prepare
 from tests.unit.models.made import BANDS, CATEGORIES, PROTOCOL, by, interval, own_fit, person_time, run
 
 

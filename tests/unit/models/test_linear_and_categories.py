@@ -15,11 +15,12 @@ from cohort.counts import category_counts, linear_counts
 from cohort.dose_checks import time_known
 from cohort.fitting import STRATA, Setting, fit_sets
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
-from cohort.models import MODELS, columns_needed, prepare
+from cohort.models import MODELS, columns_needed
 from cohort.protocol import Protocol
 from cohort.results import CONTRAST, OVERALL, ModelResult
 from cohort.study import TABLE_OF_MODEL
 from cohort.survival.counting import risk_sets
+from tests.risk_tables import prepare
 from tests.unit.models.made import (
     BANDS,
     CATEGORIES,

@@ -11,13 +11,13 @@ from cohort.covariates import covariate_names
 from cohort.curves import incidence_curves
 from cohort.fitting import DOSE
 from cohort.inputs import EXPOSURES
-from cohort.models import STRATA, Setting, columns_needed, fit_model, prepare
+from cohort.models import STRATA, Setting, columns_needed, fit_model
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
 from cohort.risks import absolute_risks
 from cohort.survival.fine_gray import fit_fine_gray
 from cohort.survival.incidence import aalen_johansen
-from tests.risk_tables import counts_of
+from tests.risk_tables import counts_of, prepare
 from tests.unit.models.made import YEAR, interval, made_cohort, person_time, run
 
 ALZHEIMERS = Protocol().changed(diagnosis="alzheimers_disease", covariates=("depression",))
