@@ -94,28 +94,51 @@ class CaseSets:
         """Log-likelihood, score and information at (p,) coefficients."""
         log_likelihood, score = 0.0, np.zeros(len(params))
         information = np.zeros((len(params), len(params)))
-        for block, share, logs, means in self._sums(params):
-            times = self.times[block.sets]
+        for block, share, logs in self._shares(params):
+            times, values = self.times[block.sets], self.values[block.rows]
+            means = np.add.reduceat(share[:, None] * values, block.starts)
             log_likelihood += float(times @ logs)
             score -= times @ means
-            weighted = (share * np.repeat(times, self.lengths[block.sets]))[:, None] * self.values[block.rows]
-            information += self.values[block.rows].T @ weighted - means.T @ (times[:, None] * means)
+            weighted = (share * np.repeat(times, self.lengths[block.sets]))[:, None] * values
+            information += values.T @ weighted - means.T @ (times[:, None] * means)
         return Derivatives(log_likelihood, score, information)
 
-    def by_set(self, params: Floats) -> tuple[Floats, Floats]:
-        """(S,) log-likelihoods and (S, p) scores of the sets, each counted once."""
-        found = [(logs, -means) for _, _, logs, means in self._sums(params)]
-        return np.concatenate([logs for logs, _ in found]), np.concatenate([scores for _, scores in found])
+    def slope(self, params: Floats, times: Ints) -> tuple[float, Floats]:
+        """Log-likelihood and score (p,) at (p,) coefficients of the sets as often as (S,) times say: much the quicker.
 
-    def _sums(self, params: Floats) -> Iterator[tuple["_Block", Floats, Floats, Floats]]:
-        """By block: each pattern's share of its set's hazard, and of each set log-likelihood and mean covariates."""
+        The score is asked for alone, without the means of each set.
+        """
+        log_likelihood, score = 0.0, np.zeros(len(params))
+        for block, share, logs in self._shares(params):
+            own = times[block.sets]
+            log_likelihood += float(own @ logs)
+            score -= (share * np.repeat(own, self.lengths[block.sets])) @ self.values[block.rows]
+        return log_likelihood, score
+
+    def of_draws(self, params: Floats, draws: Ints) -> Iterator[Derivatives]:
+        """What `at` tells, of each of R draws of the sets, in one pass; (R, S) how often each draw has each set."""
+        upper = np.triu_indices(len(params))
+        log_likelihoods, scores = np.zeros(len(draws)), np.zeros((len(draws), len(params)))
+        products = np.zeros((len(draws), len(upper[0])))
+        for block, share, logs in self._shares(params):
+            times, values = draws[:, block.sets].astype(np.float64), self.values[block.rows]
+            weighted = share[:, None] * values
+            means = np.add.reduceat(weighted, block.starts)
+            squares = np.add.reduceat(weighted[:, upper[0]] * values[:, upper[1]], block.starts)
+            log_likelihoods += times @ logs
+            scores -= times @ means
+            products += times @ (squares - means[:, upper[0]] * means[:, upper[1]])
+        for log_likelihood, score, own in zip(log_likelihoods, scores, products, strict=True):
+            information = np.zeros((len(params), len(params)))
+            information[upper] = information.T[upper] = own
+            yield Derivatives(float(log_likelihood), score, information)
+
+    def _shares(self, params: Floats) -> Iterator[tuple["_Block", Floats, Floats]]:
+        """By block: each pattern's share of its set's hazard, and of each set the log-likelihood."""
         for block in self._blocks:
-            values, lengths = self.values[block.rows], self.lengths[block.sets]
-            starts = np.cumsum(lengths) - lengths
-            hazard = self.members[block.rows] * np.exp(values @ params)
-            total = np.add.reduceat(hazard, starts)
-            share = hazard / np.repeat(total, lengths)
-            yield block, share, -np.log(total), np.add.reduceat(share[:, None] * values, starts)
+            hazard = self.members[block.rows] * np.exp(self.values[block.rows] @ params)
+            total = np.add.reduceat(hazard, block.starts)
+            yield block, hazard / np.repeat(total, self.lengths[block.sets]), -np.log(total)
 
     @cached_property
     def _blocks(self) -> list["_Block"]:
@@ -124,12 +147,13 @@ class CaseSets:
         last = np.unique([*np.searchsorted(ends, np.arange(_BLOCK, ends[-1], _BLOCK)), len(ends) - 1])
         first, begins = np.array([0, *last[:-1] + 1]), np.array([0, *ends[last[:-1]]])
         places = zip(first, last + 1, begins, ends[last], strict=True)
-        return [_Block(slice(a, b), slice(lo, hi)) for a, b, lo, hi in places]
+        return [_Block(slice(a, b), slice(lo, hi), np.array([0, *ends[a : b - 1] - lo])) for a, b, lo, hi in places]
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Consecutive sets, and their rows."""
+    """Consecutive sets, their rows, and at which of these each set starts."""
 
     sets: slice
     rows: slice
+    starts: Ints

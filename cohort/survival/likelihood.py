@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from cohort.survival.arrays import Floats, Ints
+from cohort.survival.arrays import Bools, Floats, Ints
 from cohort.survival.remote import Remote, remote
 from cohort.survival.risk_sets import RiskSets, columns_of
 
@@ -36,6 +36,10 @@ class Derivatives:
     log_likelihood: float
     score: Floats
     information: Floats
+
+    def of(self, columns: Bools) -> "Derivatives":
+        """Those of some of the coefficients, (p,) true."""
+        return Derivatives(self.log_likelihood, self.score[columns], self.information[np.ix_(columns, columns)])
 
     @property
     def is_finite(self) -> bool:

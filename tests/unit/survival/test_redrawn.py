@@ -11,7 +11,7 @@ from cohort.survival.likelihood import PartialLikelihood
 from cohort.survival.redrawn import redrawn
 from cohort.survival.sampling import sample_risk_sets, whole_risk_sets
 from cohort.survival.wce import WceFit, fit_wce
-from cohort.survival.weight_basis import Basis, WeightBasis, wce_basis
+from cohort.survival.weight_basis import Basis, FlatBasis, WeightBasis, wce_basis
 from tests.unit.survival.test_wce import CUTOFF, TRUE, sampled, simulated
 
 BASES = [wce_basis(CUTOFF, knots, end) for end in ("right", None) for knots in (1, 2)]  # type: ignore[arg-type]
@@ -50,6 +50,28 @@ def test_the_likelihood_of_sets_with_one_case_is_the_partial_likelihood(chosen: 
         assert found.score == pytest.approx(many * wanted.score, rel=1e-9, abs=1e-8)
         assert found.information == pytest.approx(many * wanted.information, rel=1e-9)
     assert sets.at_zero.log_likelihood == pytest.approx(chosen.fit.log_likelihood_null, rel=1e-12)
+
+
+def test_what_draws_tell_in_one_pass_is_what_each_tells_when_its_sets_are_copied(chosen: WceFit) -> None:
+    """In one block and in many; a set that was not drawn counts for nothing."""
+    sets = CaseSets.of_fit(chosen.fit)
+    longer = replace(
+        sets,
+        values=np.tile(sets.values, (20, 1)),
+        members=np.tile(sets.members, 20),
+        lengths=np.tile(sets.lengths, 20),
+        times=np.tile(sets.times, 20),
+    )
+    params = np.linspace(-0.02, 0.06, len(chosen.fit.columns))
+    for own in (sets, longer):
+        draws = np.random.default_rng(5).poisson(1.0, (3, len(own.lengths)))
+        for times, found in zip(draws, own.of_draws(params, draws), strict=True):
+            wanted = own.drawn(times).at(params)
+            log_likelihood, score = own.slope(params, times)
+            assert [found.log_likelihood, log_likelihood] == pytest.approx([wanted.log_likelihood] * 2, rel=1e-12)
+            assert found.score == pytest.approx(wanted.score, rel=1e-9, abs=1e-8)
+            assert score == pytest.approx(wanted.score, rel=1e-9, abs=1e-8)
+            assert found.information == pytest.approx(wanted.information, rel=1e-9)
 
 
 def test_sets_with_several_cases_are_refused() -> None:
@@ -115,6 +137,33 @@ def test_replicates_without_an_estimate_are_counted_and_lie_beyond_either_end() 
     assert (np.isinf(lower) & np.isinf(upper)).all()
     lower, upper = again.bounds("dose", weights, 1 - 2 * (failed + 2) / 60)
     assert np.isfinite([lower, upper]).all()
+
+
+def test_a_replicate_that_says_nothing_about_an_exposure_has_no_estimate_of_it_and_one_of_the_other() -> None:
+    """Two cases and two controls took it: a replicate without the ones or the others cannot tell."""
+    many, each, draw = 40, 4, np.random.default_rng(2)
+    members = pl.DataFrame(
+        {
+            "set": np.repeat(np.arange(many), each),
+            "person_id": np.arange(many * each),
+            "is_case": np.tile([1, 0, 0, 0], many),
+            "time": np.full(many * each, 20),
+        }
+    )
+    taken = {
+        "dose": draw.choice(many * each, 60, replace=False),
+        "rare": np.array([0, each, 2 * each + 1, 3 * each + 1]),
+    }
+    courses = {
+        name: pl.DataFrame({"person_id": persons, "first_day": 11, "last_day": 12, "dose_per_day": 1.0})
+        for name, persons in taken.items()
+    }
+    again = redrawn(fit_wce(members, courses, FlatBasis(15)), 100, seed=9)
+    drawn = [{*sets} for sets in np.random.default_rng(9).integers(0, many, (100, many)).tolist()]
+    assert any(not {0, 1, 2, 3} & sets for sets in drawn)
+    (name,) = FlatBasis(15).names("rare")
+    assert [name in params for _, params in again.drawn] == [bool({0, 1} & sets and {2, 3} & sets) for sets in drawn]
+    assert again.failed("dose") == 0
 
 
 def test_the_far_end_is_free_where_that_tells_more() -> None:
