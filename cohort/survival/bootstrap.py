@@ -12,7 +12,7 @@ import polars as pl
 from cohort.survival.arrays import Floats, Ints
 from cohort.survival.conditional import matched_sets
 from cohort.survival.cox import fit_cox
-from cohort.survival.wce import CASE, PERSON, SET, WceFit
+from cohort.survival.wce import CASE, MANY, PERSON, SET, WceFit
 
 _TIMES = "_times"
 _OWNER = {"set": SET, "person": PERSON}
@@ -32,13 +32,16 @@ def bootstrap_covariance(found: WceFit, unit: Literal["set", "person"], replicat
         (p, p), as `found.fit.covariance`.
 
     Raises:
-        ValueError: there is no such unit, there are fewer than two replicates, or in some of them a column has no
-            estimate; the message says in how many.
+        ValueError: there is no such unit, there are fewer than two replicates, persons are to be drawn where a row
+            stands for several, or in some replicates a column has no estimate; the message says in how many.
     """
     if replicates < 2:
         raise ValueError(f"a covariance needs two or more replicates, not {replicates}")
     if unit not in _OWNER:
         raise ValueError(f"there is no drawing by '{unit}': set, person")
+    together = found.design.filter(pl.col(MANY) > 1).height
+    if unit == "person" and together:
+        raise ValueError(f"{together} row(s) stand for several members: to draw persons, give each a row")
     owner = found.design.get_column(_OWNER[unit]).rank("dense").to_numpy() - 1
     many = int(owner.max()) + 1
     generator = np.random.default_rng(seed)
@@ -59,6 +62,10 @@ def bootstrap_covariance(found: WceFit, unit: Literal["set", "person"], replicat
 def _params(found: WceFit, times: Ints, unit: str) -> list[Floats]:
     """The estimates where each row counts so often; none unless there are all."""
     design = found.design.with_columns(pl.Series(_TIMES, times)).filter(pl.col(_TIMES) > 0)
-    columns, kind = found.fit.sets.columns, "weights" if unit == "set" else "frequencies"
-    fit = fit_cox(matched_sets(design, columns, SET, CASE, **{kind: _TIMES}), found.fit.ties)
+    columns = found.fit.sets.columns
+    if unit == "set":
+        sets = matched_sets(design, columns, SET, CASE, weights=_TIMES, frequencies=MANY)
+    else:
+        sets = matched_sets(design, columns, SET, CASE, frequencies=_TIMES)
+    fit = fit_cox(sets, found.fit.ties)
     return [fit.params] if fit.columns == found.fit.columns else []

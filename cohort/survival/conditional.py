@@ -18,7 +18,12 @@ _BEGIN, _END = "_begin", "_end"
 
 
 def conditional_logistic(
-    frame: pl.DataFrame, columns: Sequence[str], sets: str = "set", case: str = "is_case"
+    frame: pl.DataFrame,
+    columns: Sequence[str],
+    sets: str = "set",
+    case: str = "is_case",
+    *,
+    frequencies: str | None = None,
 ) -> CoxFit:
     """Fit a conditional logistic model to sets with one case each.
 
@@ -27,20 +32,22 @@ def conditional_logistic(
         columns: the covariates, numeric.
         sets: which set it is in, of any type; a set without a case says nothing, and `notes` name it.
         case: 0 or 1.
+        frequencies: how many members a row stands for; none: one.
 
     Raises:
         ValueError: there are no cases, or several in a set, or a value is missing or out of range; the message says how
             many, and the cure.
     """
     require_flags(frame, [case])
-    number = frame.group_by(sets).agg(pl.col(case).cast(pl.Int64).sum().alias("cases"))
+    many = pl.lit(1) if frequencies is None else pl.col(frequencies)
+    number = frame.group_by(sets).agg((pl.col(case).cast(pl.Int64) * many).sum().alias("cases"))
     several = number.filter(pl.col("cases") > 1).height
     if several:
         raise ValueError(
             f"{several} of {number.height} sets have several cases, which an exact likelihood would have to compare by "
             "all choices of as many members: give each case a set of its own, with controls who are no case of it"
         )
-    return fit_cox(matched_sets(frame, columns, sets, case))
+    return fit_cox(matched_sets(frame, columns, sets, case, frequencies=frequencies))
 
 
 def matched_sets(

@@ -24,7 +24,7 @@ from cohort.survival.weight_basis import Basis, FlatBasis, Stretch, WeightBasis
 
 History: TypeAlias = Mapping[str, Sequence[Stretch]]
 """Exposure -> its stretches of past days, such as {"dose": [(1, 365, 1.0)]}; who has no stretch had no dose."""
-SET, CASE, PERSON = "_set", "_case", "_person"
+SET, CASE, PERSON, MANY = "_set", "_case", "_person", "_many"
 """Columns of a design beside those of the model."""
 
 
@@ -36,7 +36,8 @@ class WceFit:
         fit: with the columns `basis.names(exposure)` of each exposure, after the covariates.
         basis: of each weight function.
         exposures: their names.
-        design: one row per member: SET, CASE, PERSON, and the columns of the model.
+        design: one row per row of the members: SET, CASE, PERSON, MANY (members that it stands for), and the columns of
+            the model.
         others: the fits with other bases, by ascending `bic`.
     """
 
@@ -147,6 +148,7 @@ def fit_wce(
     case: str = "is_case",
     person: str = "person_id",
     time: str = "time",
+    frequencies: str | None = None,
 ) -> WceFit:
     """Fit weight functions, one for each exposure, all in one model.
 
@@ -159,11 +161,19 @@ def fit_wce(
         lag: how many days before the time the window ends.
         ties: of sets with several cases; with one case in each all are the same.
         sets, case, person, time: columns of the members.
+        frequencies: how many members a row stands for, such as all controls of a set who never had a dose, by the name
+            of one of them; none: one.
 
     Raises:
         ValueError: there are no events, or a value is missing or out of range; the message says where.
     """
-    base = members.select(pl.col(sets).alias(SET), pl.col(case).alias(CASE), pl.col(person).alias(PERSON), *covariates)
+    base = members.select(
+        pl.col(sets).alias(SET),
+        pl.col(case).alias(CASE),
+        pl.col(person).alias(PERSON),
+        (pl.lit(1) if frequencies is None else pl.col(frequencies)).alias(MANY),
+        *covariates,
+    )
     fits, histories = [], dict[Basis, pl.DataFrame]()
     for one in [basis] if isinstance(basis, WeightBasis | FlatBasis) else basis:
         # A constraint only leaves functions out, so both forms share their sums.
@@ -172,7 +182,7 @@ def fit_wce(
             histories[full] = _histories(members, exposures, full, lag, person, time)
         own = histories[full].select([name for exposure in exposures for name in one.names(exposure)])
         design = base.hstack(own)
-        fit = fit_cox(matched_sets(design, design.columns[3:], SET, CASE), ties)
+        fit = fit_cox(matched_sets(design, [*covariates, *own.columns], SET, CASE, frequencies=MANY), ties)
         fits.append(WceFit(fit, one, tuple(exposures), design))
     best, *others = sorted(fits, key=lambda found: found.bic)
     return replace(best, others=tuple(others))

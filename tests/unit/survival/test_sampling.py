@@ -242,6 +242,17 @@ def test_several_cases_in_a_set_are_refused_with_how_many_and_the_cure() -> None
         conditional_logistic(members, ["x"])
 
 
+def test_a_row_may_stand_for_several_controls_but_for_one_case() -> None:
+    members = pl.DataFrame({"set": [1, 1, 1, 2, 2, 2], "is_case": [1, 0, 0, 1, 0, 0], "x": [1, 2, 0, 1, 2, 3]})
+    many = members.with_columns(many=pl.Series([1, 1, 3, 1, 2, 1]))
+    copies = members[[0, 1, 2, 2, 2, 3, 4, 4, 5]]
+    found, wanted = conditional_logistic(many, ["x"], frequencies="many"), conditional_logistic(copies, ["x"])
+    assert found.params == pytest.approx(wanted.params, rel=1e-10)
+    assert found.log_likelihood == pytest.approx(wanted.log_likelihood, rel=1e-12)
+    with pytest.raises(ValueError, match=r"1 of 2 sets have several cases"):
+        conditional_logistic(many.with_columns(many=pl.Series([2, 1, 1, 1, 1, 1])), ["x"], frequencies="many")
+
+
 def test_a_set_without_a_case_says_nothing_and_is_named() -> None:
     members = pl.DataFrame(
         {"set": [1, 1, 2, 2, 4, 4, 3, 3], "is_case": [1, 0, 0, 1, 1, 0, 0, 0], "x": [1, 2, 0, 1, 5, 3, 3, 1]}

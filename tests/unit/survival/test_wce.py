@@ -206,6 +206,31 @@ def test_a_weight_without_an_estimate_says_why() -> None:
         found.weights("dose")
 
 
+def test_controls_without_a_dose_may_share_a_row() -> None:
+    """Of a set those without a course until then, by sex: the same fit and draws of sets, but no draws of persons."""
+    cohort, every_course = simulated(400, 13)
+    courses = every_course.filter(pl.col("person_id") % 3 == 0)
+    members = sample_risk_sets(cohort, controls=8, columns=["sex"])
+    first = courses.group_by("person_id").agg(pl.col("first_day").min().alias("began"))
+    known = members.join(first, on="person_id", how="left", maintain_order="left")
+    had = (known["began"] <= known["time"]).fill_null(False)
+    keys = ["set", "is_case", "sex", "time"]
+    apart = members.filter(had).with_columns(many=pl.lit(1).cast(pl.UInt32))
+    alike = members.filter(~had).group_by(keys).agg(pl.col("person_id").min(), pl.len().alias("many"))
+    columns = [*keys, "person_id", "many"]
+    shared = pl.concat([apart.select(columns), alike.select(columns)])
+    assert shared.height < 0.6 * members.height
+    wanted = fit_wce(members, {"dose": courses}, wce_basis(CUTOFF), ["sex"])
+    found = fit_wce(shared, {"dose": courses}, wce_basis(CUTOFF), ["sex"], frequencies="many")
+    assert found.fit.params == pytest.approx(wanted.fit.params, rel=1e-10)
+    assert found.fit.covariance == pytest.approx(wanted.fit.covariance, rel=1e-10)
+    assert found.fit.log_likelihood == pytest.approx(wanted.fit.log_likelihood, rel=1e-12)
+    drawn = bootstrap_covariance(wanted, "set", 5)
+    assert bootstrap_covariance(found, "set", 5) == pytest.approx(drawn, rel=1e-8)
+    with pytest.raises(ValueError, match=r"\d+ row\(s\) stand for several members: to draw persons, give each a row"):
+        bootstrap_covariance(found, "person", 5)
+
+
 def test_the_bootstrap_of_sets_agrees_with_the_likelihood_where_the_model_is_true() -> None:
     """200 replicates: standard errors are known within 5%, to which come those of the estimate itself."""
     found = sampled(2500, 8, 6)
