@@ -21,6 +21,17 @@ def weights(basis: Basis) -> np.ndarray:
     return basis.values
 
 
+def in_blocks(sets: CaseSets) -> CaseSets:
+    """The same twenty times over: more than are worked on together."""
+    return replace(
+        sets,
+        values=np.tile(sets.values, (20, 1)),
+        members=np.tile(sets.members, 20),
+        lengths=np.tile(sets.lengths, 20),
+        times=np.tile(sets.times, 20),
+    )
+
+
 @pytest.fixture(scope="module")
 def members() -> tuple[pl.DataFrame, pl.DataFrame]:
     cohort, courses = simulated(700, 11)
@@ -38,14 +49,7 @@ def test_the_likelihood_of_sets_with_one_case_is_the_partial_likelihood(chosen: 
     params = np.linspace(0.05, -0.03, len(chosen.fit.columns))
     wanted = PartialLikelihood(chosen.fit.sets, "efron").at(params)
     sets = CaseSets.of_fit(chosen.fit)
-    copies = replace(
-        sets,
-        values=np.tile(sets.values, (20, 1)),
-        members=np.tile(sets.members, 20),
-        lengths=np.tile(sets.lengths, 20),
-        times=np.tile(sets.times, 20),
-    )
-    for found, many in ((sets.at(params), 1), (copies.at(params), 20)):
+    for found, many in ((sets.at(params), 1), (in_blocks(sets).at(params), 20)):
         assert found.log_likelihood == pytest.approx(many * wanted.log_likelihood, rel=1e-12)
         assert found.score == pytest.approx(many * wanted.score, rel=1e-9, abs=1e-8)
         assert found.information == pytest.approx(many * wanted.information, rel=1e-9)
@@ -55,15 +59,8 @@ def test_the_likelihood_of_sets_with_one_case_is_the_partial_likelihood(chosen: 
 def test_what_draws_tell_in_one_pass_is_what_each_tells_when_its_sets_are_copied(chosen: WceFit) -> None:
     """In one block and in many; a set that was not drawn counts for nothing."""
     sets = CaseSets.of_fit(chosen.fit)
-    longer = replace(
-        sets,
-        values=np.tile(sets.values, (20, 1)),
-        members=np.tile(sets.members, 20),
-        lengths=np.tile(sets.lengths, 20),
-        times=np.tile(sets.times, 20),
-    )
     params = np.linspace(-0.02, 0.06, len(chosen.fit.columns))
-    for own in (sets, longer):
+    for own in (sets, in_blocks(sets)):
         draws = np.random.default_rng(5).poisson(1.0, (3, len(own.lengths)))
         for times, found in zip(draws, own.of_draws(params, draws), strict=True):
             wanted = own.drawn(times).at(params)
