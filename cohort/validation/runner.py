@@ -26,6 +26,8 @@ from cohort.validation.replicate import REPLICATE_SCHEMA, TEMPORARY, Replicate, 
 
 Tell = Callable[[int, int], None]
 """Called with how many replicates are done, and how many there are."""
+_CLEARINGS = 1_000
+"""A folder is cleared so often at most."""
 _ONE_THREAD = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -159,6 +161,11 @@ def _end_with_parent() -> None:
     if parent is None:
         return
     parent.join()
-    for folder in Path(tempfile.gettempdir()).glob(TEMPORARY.format(process=os.getpid()) + "*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    # What is being made goes on meanwhile: a file that it writes while its folder is cleared would keep that.
+    for _ in range(_CLEARINGS):
+        left = [*Path(tempfile.gettempdir()).glob(TEMPORARY.format(process=os.getpid()) + "*")]
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not left:
+            break
     os._exit(1)
