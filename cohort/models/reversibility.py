@@ -25,7 +25,7 @@ from cohort.survival.history import DOSE, FIRST, LAST
 from cohort.survival.inference import bic
 from cohort.survival.redrawn import Redrawn, redrawn
 from cohort.survival.sampling import sample_risk_sets
-from cohort.survival.wce import WceFit, fit_wce
+from cohort.survival.wce import MANY, WceFit, fit_wce
 from cohort.survival.weight_basis import Basis, FlatBasis, WeightBasis, wce_basis
 
 LIFETIME, WINDOW, CURRENT, WEIGHTED = "lifetime dose", "dose in a window", "dose of the day", "weighted dose"
@@ -36,7 +36,7 @@ _ENDS: tuple[Literal["right"] | None, ...] = ("right", None)
 _EVER = 36_525
 RECENCY = (0, 30, 90, 180, 365, 730, 1095)
 """Bounds between times since the last dose, in days."""
-_NEVER, _BLOCK_MEMBERS, _MANY = "never", "_member", "_many_alike"
+_NEVER, _BLOCK_MEMBERS = "never", "_member"
 
 
 def reversibility(setting: Setting) -> ModelResult:
@@ -95,16 +95,16 @@ def _courses(dose_rate: pl.LazyFrame, members: pl.DataFrame) -> dict[str, pl.Dat
 def _without_use_together(
     members: pl.DataFrame, courses: Mapping[str, pl.DataFrame], covariates: Sequence[str]
 ) -> pl.DataFrame:
-    """Controls of a set without a course until then, and alike otherwise, as one row of so many (`_MANY`).
+    """Controls of a set without a course until then, and alike otherwise, as one row of so many (`MANY`).
 
     They are most of the members, and the same under every hypothesis at every lag.
     """
     began = pl.concat([own.select("person_id", FIRST) for own in courses.values()]).group_by("person_id").min()
-    known = members.join(began, on="person_id", how="left").with_columns(pl.lit(1, pl.Int64).alias(_MANY))
+    known = members.join(began, on="person_id", how="left").with_columns(pl.lit(1, pl.Int64).alias(MANY))
     has_use = (pl.col(FIRST) <= pl.col("time")).fill_null(False)
     alike = known.filter(~has_use).group_by("set", "is_case", *covariates)
-    together = alike.agg(pl.col("person_id").min(), pl.col("time").first(), pl.col(_MANY).sum())
-    columns = ["set", "person_id", "is_case", "time", *covariates, _MANY]
+    together = alike.agg(pl.col("person_id").min(), pl.col("time").first(), pl.col(MANY).sum())
+    columns = ["set", "person_id", "is_case", "time", *covariates, MANY]
     rows = pl.concat([known.filter(has_use).select(columns), together.select(columns)])
     return rows.sort("set", "is_case", "person_id", descending=[False, True, False])
 
@@ -122,7 +122,7 @@ def _at_lag(setting: Setting, members: pl.DataFrame, courses: Mapping[str, pl.Da
     for name, basis in bases.items():
         try:
             # A day later than the lag: who has the event on a day is compared by what was known the day before.
-            fit = fit_wce(members, courses, basis, setting.protocol.model.covariates, lag + 1, frequencies=_MANY)
+            fit = fit_wce(members, courses, basis, setting.protocol.model.covariates, lag + 1, frequencies=MANY)
         except ValueError as error:
             found.hypotheses.append(HypothesisFit(lag, name, status=f"not estimable: {error}"))
             continue
@@ -174,7 +174,7 @@ def _since_last(setting: Setting, members: pl.DataFrame, courses: Mapping[str, p
     marked = table.with_columns((pl.col(e) == label).cast(pl.Float64).alias(n) for n, (e, label) in columns.items())
     taken = [name for name in columns if marked.get_column(name).sum()]
     try:
-        fit = conditional_logistic(marked, [*taken, *setting.protocol.model.covariates], frequencies=_MANY)
+        fit = conditional_logistic(marked, [*taken, *setting.protocol.model.covariates], frequencies=MANY)
     except ValueError as error:
         return ModelResult(hypotheses=[HypothesisFit(lag, SINCE_LAST, status=f"not estimable: {error}")])
     rows = [_recency_row(setting, lag, fit, marked, name, *place) for name, place in columns.items()]

@@ -62,10 +62,6 @@ def bootstrap_covariance(found: WceFit, unit: Literal["set", "person"], replicat
 def _params(found: WceFit, times: Ints, unit: str) -> list[Floats]:
     """The estimates where each row counts so often; none unless there are all."""
     design = found.design.with_columns(pl.Series(_TIMES, times)).filter(pl.col(_TIMES) > 0)
-    columns = found.fit.sets.columns
-    if unit == "set":
-        sets = matched_sets(design, columns, SET, CASE, weights=_TIMES, frequencies=MANY)
-    else:
-        sets = matched_sets(design, columns, SET, CASE, frequencies=_TIMES)
-    fit = fit_cox(sets, found.fit.ties)
+    counted = {"weights": _TIMES, "frequencies": MANY} if unit == "set" else {"frequencies": _TIMES}
+    fit = fit_cox(matched_sets(design, found.fit.sets.columns, SET, CASE, **counted), found.fit.ties)
     return [fit.params] if fit.columns == found.fit.columns else []
