@@ -156,7 +156,7 @@ class Fitted:
 
 
 def columns_needed(protocol: Protocol) -> list[str]:
-    """The columns of person_time that the models read."""
+    """The columns of `person_time` that the models read; `exposure_time` has all but the covariates."""
     doses = [f"dose_{e}" for e in EXPOSURES] + [f"category_{e}" for e in EXPOSURES]
     fixed = ["person_id", "start_day", "stop_day", "age_stratum", "sex", "index_year"]
     return [*fixed, *protocol.outcome.causes.values(), *doses, *protocol.model.covariates]
@@ -166,13 +166,15 @@ def prepared_time(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) 
     """Person-time ready for the models, of which no more is read at once than is asked for.
 
     Args:
-        person_time: the table.
+        person_time: the table `person_time`, or `exposure_time` where nobody asks for covariates.
 
     Returns:
-        The columns of `columns_needed`, text as categories, and: `days` at risk; `entry_period`; `tspo_*`, the dose of
-        each class in units of `exposure.per`; on the follow-up scale `start_day` and `stop_day` count from entry.
+        The columns of `columns_needed` that there are, text as categories, and: `days` at risk; `entry_period`;
+        `tspo_*`, the dose of each class in units of `exposure.per`; on the follow-up scale `start_day` and `stop_day`
+        count from entry.
     """
-    frame = person_time.lazy().select(columns_needed(protocol))
+    needed, there = columns_needed(protocol), person_time.lazy().collect_schema()
+    frame = person_time.lazy().select(c for c in needed if c in there or c not in protocol.model.covariates)
     text = [name for name, kind in frame.collect_schema().items() if kind == pl.String]
     frame = frame.with_columns(
         pl.col(text).cast(_TEXT),

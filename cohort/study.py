@@ -22,7 +22,7 @@ from cohort.analyses import PRIMARY, Analysis, analyses
 from cohort.cdm import CDM_TABLES
 from cohort.counts import known_doses
 from cohort.curves import incidence_curves
-from cohort.engine import Step, TableRef, build, load_steps, stored_key, table_key, write_input
+from cohort.engine import Step, TableRef, build, load_steps, steps_for, stored_key, table_key, write_input
 from cohort.feasibility import Survey, survey
 from cohort.fitting import PATTERN_COLUMNS, study_counts
 from cohort.grid import file_name
@@ -35,22 +35,20 @@ from cohort.run import RunFolder, return_memory, write_json, write_table
 from cohort.source import Resources, open_cdm, open_database
 
 DOSE_REMEDY = "dose_remedy"
-MODEL_TABLES = ("risk_pattern", "risk_change", "person_time", "dose_known")
+MODEL_TABLES = ("risk_pattern", "risk_change", "exposure_time", "dose_known")
 """The tables that every model reads."""
-TABLE_OF_MODEL = {
-    **dict.fromkeys(("drugs", "duration and intensity"), "accrued"),
-    "reversibility": "dose_rate",
-    "adjustment": "covariate",
+TABLES_OF_MODEL = {
+    **dict.fromkeys(("drugs", "duration and intensity"), ("person_time", "accrued")),
+    "subdistribution": ("person_time",),
+    "reversibility": ("person_time", "dose_rate"),
+    "adjustment": ("covariate",),
 }
-"""A table that a model reads beside those, as the field of `Setting` that has its name; what no other table is made
-from is not built where no such model is."""
+"""The tables that a model reads beside those, as the fields of `Setting` that have their names; `person_time` is
+`exposure_time` with covariates, and in its place where any model asks for it."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
 """The tables of the CDM."""
-_PRIMARY_ONLY = {
-    *("conservation", "attrition", "channelling", "dose_coverage", "drug_use", "supply_loss", "first_class", "baseline")
-}
 
 
 class RunSettings(BaseModel):
@@ -141,18 +139,15 @@ def prepare_run(settings: RunSettings) -> Prepared:
 
 
 def steps_of(analysis: Analysis) -> list[Step]:
-    """The tables of an analysis, each after what it reads."""
-    steps = load_steps()
-    read = {TABLE_OF_MODEL.get(model) for model in analysis.models}
-    read |= {name for step in steps.values() for name in step.reads}
-    unread = set(TABLE_OF_MODEL.values()) - read
-    unread |= _PRIMARY_ONLY if analysis.name != PRIMARY else set()
-    return [step for step in steps.values() if step.name not in unread]
+    """The tables of an analysis, each after what it reads: all of the primary one, what models need of any other."""
+    if analysis.name == PRIMARY:
+        return list(load_steps().values())
+    return steps_for(tables_of(*analysis.models))
 
 
 def tables_of(*models: str) -> tuple[str, ...]:
     """The tables that models read."""
-    own = dict.fromkeys(TABLE_OF_MODEL[model] for model in models if model in TABLE_OF_MODEL)
+    own = dict.fromkeys(table for model in models for table in TABLES_OF_MODEL.get(model, ()))
     return (*MODEL_TABLES, *own)
 
 
@@ -244,13 +239,13 @@ def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) 
     """
     chosen = prepared.analysis(PRIMARY)
     path = prepared.settings.folder.private / "models" / f"{PRIMARY}-{name}.parquet"
-    key = _digest(tables["person_time"].key, chosen.protocol.content_hash(), code_hash(), name)
+    key = _digest(tables["exposure_time"].key, chosen.protocol.content_hash(), code_hash(), name)
     if stored_key(path) == key:
         return str(path)
     of_age = chosen.protocol.changed(time_scale="age")
-    person_time = prepared_time(pl.scan_parquet(tables["person_time"].path), of_age)
+    exposure_time = prepared_time(pl.scan_parquet(tables["exposure_time"].path), of_age)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(path, DESCRIPTIONS[name](person_time, chosen.protocol), key)
+    write_table(path, DESCRIPTIONS[name](exposure_time, chosen.protocol), key)
     return_memory()
     return str(path)
 
@@ -277,11 +272,12 @@ _READING = Lock()
 @lru_cache(maxsize=1)
 def _setting(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
     protocol = analysis.protocol
-    patterns, changes, person_time, dose_known = (table.path for table in tables[: len(MODEL_TABLES)])
+    patterns, changes, exposure_time, dose_known = (table.path for table in tables[: len(MODEL_TABLES)])
     own: Any = {table.name: pl.scan_parquet(table.path) for table in tables[len(MODEL_TABLES) :]}
+    person_time = own.pop("person_time", pl.scan_parquet(exposure_time))
     return Setting(
         study_counts(pl.read_parquet(patterns, columns=list(PATTERN_COLUMNS)), pl.read_parquet(changes), protocol),
-        prepared_time(pl.scan_parquet(person_time), protocol),
+        prepared_time(person_time, protocol),
         analysis,
         known_doses(pl.read_parquet(dose_known)),
         **own,

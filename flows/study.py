@@ -119,7 +119,7 @@ def study(settings: RunSettings) -> StudyOutcome:
     prepared = prepare(settings)
     for warning in prepared.survey.warnings:
         get_run_logger().warning(warning)
-    work = _Work(prepared)
+    work = _Work(prepared, started)
     work.do()
     record = {
         "steps": work.steps(),
@@ -150,8 +150,9 @@ class _Work:
         failures: analysis -> why it could not be finished.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, started: float) -> None:
         self.prepared = prepared
+        self._started = started
         self.failures: dict[str, str] = {}
         self._built: dict[Job, PrefectFuture[TableRef]] = {}
         self._shared: dict[Job, TableRef] = {}
@@ -173,8 +174,12 @@ class _Work:
             first = next(as_completed(list(self._running.values())))
             job = next(job for job, future in self._running.items() if future is first)
             del self._running[job]
-            took = time.perf_counter() - self._began[job]
-            self._cost[job] = {"seconds": round(took, 2), "peak_memory_mb": round(peak_memory_mb(), 1)}
+            now = time.perf_counter()
+            self._cost[job] = {
+                "seconds": round(now - self._began[job], 2),
+                "done_after_s": round(now - self._started, 1),
+                "peak_memory_mb": round(peak_memory_mb(), 1),
+            }
             try:
                 first.result()
             except Exception as error:

@@ -70,13 +70,13 @@ mark as (
         present.person_id,
         present.quantity,
         present.name,
-        person_time.start_day as day,
+        exposure_time.start_day as day,
         0 as slope,
         0 as moment,
         true as is_start
-    from person_time
-    inner join present on present.person_id = person_time.person_id
-    where person_time.start_day > present.first_day
+    from exposure_time
+    inner join present on present.person_id = exposure_time.person_id
+    where exposure_time.start_day > present.first_day
 ),
 
 -- Slope s from day d on adds s * (t - d) to the value of day t.

@@ -7,42 +7,42 @@ select
             profile.entry_period,
             profile.entry_age_stratum,
             profile.covariates,
-            person_time.age_stratum,
-            person_time.dose_tspo_binder,
-            person_time.dose_tspo_non_binder,
-            person_time.dose_tspo_unknown,
-            person_time.category_tspo_binder,
-            person_time.category_tspo_non_binder,
-            person_time.category_tspo_unknown
+            exposure_time.age_stratum,
+            exposure_time.dose_tspo_binder,
+            exposure_time.dose_tspo_non_binder,
+            exposure_time.dose_tspo_unknown,
+            exposure_time.category_tspo_binder,
+            exposure_time.category_tspo_non_binder,
+            exposure_time.category_tspo_unknown
     ) as integer) as pattern,
     profile.sex,
     profile.entry_period,
     profile.entry_age_stratum,
     profile.covariates,
-    person_time.age_stratum,
-    person_time.dose_tspo_binder,
-    person_time.dose_tspo_non_binder,
-    person_time.dose_tspo_unknown,
-    person_time.category_tspo_binder,
-    person_time.category_tspo_non_binder,
-    person_time.category_tspo_unknown,
+    exposure_time.age_stratum,
+    exposure_time.dose_tspo_binder,
+    exposure_time.dose_tspo_non_binder,
+    exposure_time.dose_tspo_unknown,
+    exposure_time.category_tspo_binder,
+    exposure_time.category_tspo_non_binder,
+    exposure_time.category_tspo_unknown,
     list({
-        'start_day': person_time.start_day - profile.origin_day,
-        'stop_day': person_time.stop_day - profile.origin_day,
-        'event': person_time.event,
-        'death': person_time.death
+        'start_day': exposure_time.start_day - profile.origin_day,
+        'stop_day': exposure_time.stop_day - profile.origin_day,
+        'event': exposure_time.event,
+        'death': exposure_time.death
     }) as intervals
-from person_time
-inner join profile on profile.person_id = person_time.person_id
+from exposure_time
+inner join profile on profile.person_id = exposure_time.person_id
 group by
     profile.sex,
     profile.entry_period,
     profile.entry_age_stratum,
     profile.covariates,
-    person_time.age_stratum,
-    person_time.dose_tspo_binder,
-    person_time.dose_tspo_non_binder,
-    person_time.dose_tspo_unknown,
-    person_time.category_tspo_binder,
-    person_time.category_tspo_non_binder,
-    person_time.category_tspo_unknown
+    exposure_time.age_stratum,
+    exposure_time.dose_tspo_binder,
+    exposure_time.dose_tspo_non_binder,
+    exposure_time.dose_tspo_unknown,
+    exposure_time.category_tspo_binder,
+    exposure_time.category_tspo_non_binder,
+    exposure_time.category_tspo_unknown

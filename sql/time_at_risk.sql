@@ -15,16 +15,16 @@ numbered as (
 -- persons are told apart once, and not once for each class, stratum and category.
 person_stratum as (
     select
-        person_time.person_id,
-        person_time.age_stratum,
+        exposure_time.person_id,
+        exposure_time.age_stratum,
         bit_or(cast(1 as bigint) << binder.place) as binder,
         bit_or(cast(1 as bigint) << non_binder.place) as non_binder,
         bit_or(cast(1 as bigint) << unknown.place) as unknown
-    from person_time
-    inner join numbered as binder on binder.category = person_time.category_tspo_binder
-    inner join numbered as non_binder on non_binder.category = person_time.category_tspo_non_binder
-    inner join numbered as unknown on unknown.category = person_time.category_tspo_unknown
-    group by person_time.person_id, person_time.age_stratum
+    from exposure_time
+    inner join numbered as binder on binder.category = exposure_time.category_tspo_binder
+    inner join numbered as non_binder on non_binder.category = exposure_time.category_tspo_non_binder
+    inner join numbered as unknown on unknown.category = exposure_time.category_tspo_unknown
+    group by exposure_time.person_id, exposure_time.age_stratum
 ),
 
 person as (
@@ -77,19 +77,19 @@ counted as (
 
 cell as (
     select
-        person_time.age_stratum,
-        person_time.category_tspo_binder,
-        person_time.category_tspo_non_binder,
-        person_time.category_tspo_unknown,
-        sum(person_time.event) as events,
-        sum(person_time.death) as deaths,
-        sum(person_time.stop_day - person_time.start_day) as days
-    from person_time
+        exposure_time.age_stratum,
+        exposure_time.category_tspo_binder,
+        exposure_time.category_tspo_non_binder,
+        exposure_time.category_tspo_unknown,
+        sum(exposure_time.event) as events,
+        sum(exposure_time.death) as deaths,
+        sum(exposure_time.stop_day - exposure_time.start_day) as days
+    from exposure_time
     group by
-        person_time.age_stratum,
-        person_time.category_tspo_binder,
-        person_time.category_tspo_non_binder,
-        person_time.category_tspo_unknown
+        exposure_time.age_stratum,
+        exposure_time.category_tspo_binder,
+        exposure_time.category_tspo_non_binder,
+        exposure_time.category_tspo_unknown
 ),
 
 by_class as (

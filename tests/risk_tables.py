@@ -27,7 +27,7 @@ def risk_tables(prepared: pl.DataFrame, protocol: Protocol) -> tuple[pl.DataFram
     profile = entered.select(*described, covariates.alias("covariates"))
     connection = duckdb.connect(":memory:")
     try:
-        create_inputs(connection, {"person_time": prepared, "profile": profile.with_columns(origin_day=pl.lit(0))})
+        create_inputs(connection, {"exposure_time": prepared, "profile": profile.with_columns(origin_day=pl.lit(0))})
         for name in TABLES:
             connection.execute(f"create temporary table {name} as {load_steps()[name].sql}")
         patterns = connection.sql(f"select {', '.join(PATTERN_COLUMNS)} from risk_pattern").pl()

@@ -183,12 +183,12 @@ def test_missing_doses_are_bounded_and_told(small_cdm: Path, tmp_path: Path) -> 
 def test_an_analysis_that_fails_says_why_and_stops_no_other(small_cdm: Path, tmp_path: Path) -> None:
     """A folder lies where a table of the lag of two years must go: the other lags are there, and this one's reason."""
     out = tmp_path / "run"
-    (out / "private" / "lag-2y" / "person_time.parquet").mkdir(parents=True)
+    (out / "private" / "lag-2y" / "exposure_time.parquet").mkdir(parents=True)
     changes = ("lag_family_days=[365, 730, 1095]", "missing_dose_bounds=[]", "bootstrap_replicates=0")
     outcome = study(RunSettings(cdm=str(small_cdm), out=str(out), changes=changes))
     record = json.loads((out / "release" / "run.json").read_text())
     assert list(record["failures"]) == ["lag-2y"]
-    assert record["failures"]["lag-2y"].startswith("person time: ")
+    assert record["failures"]["lag-2y"].startswith("exposure time: ")
     rows = pl.read_parquet(out / "release" / "estimates.parquet")
     failed = rows.filter(pl.col("analysis") == "lag-2y")
     assert failed.get_column("exposure").to_list() == [*EXPOSURES, CONTRAST]
@@ -196,7 +196,7 @@ def test_an_analysis_that_fails_says_why_and_stops_no_other(small_cdm: Path, tmp
     assert {"primary", "lag-1y", "ddd"} <= set(rows.filter(pl.col("status") == "ok").get_column("analysis"))
     page = Path(outcome.report).read_text(encoding="utf-8")
     assert record["failures"]["lag-2y"] in page
-    (out / "private" / "lag-2y" / "person_time.parquet").rmdir()
+    (out / "private" / "lag-2y" / "exposure_time.parquet").rmdir()
     study(RunSettings(cdm=str(small_cdm), out=str(out), changes=changes))
     again = pl.read_parquet(out / "release" / "estimates.parquet")
     assert "ok" in again.filter(pl.col("analysis") == "lag-2y").get_column("status").to_list()
@@ -211,7 +211,7 @@ def test_a_grid_is_run_cell_by_cell_and_a_cell_that_fails_stops_no_other(small_c
         "[exposure]\nlag_family_days = []\n[ledger]\nmissing_dose_bounds = []\n[model]\nbootstrap_replicates = 0\n"
     )
     cells = [f"lag_days={lag}, carryover_cap_days={cap}" for lag in (365, 730) for cap in (30, 60)]
-    (out / "private" / file_name(cells[-1]) / "person_time.parquet").mkdir(parents=True)
+    (out / "private" / file_name(cells[-1]) / "exposure_time.parquet").mkdir(parents=True)
     study(RunSettings(cdm=str(small_cdm), out=str(out), protocol=str(protocol)))
     record = json.loads((out / "release" / "run.json").read_text())
     assert list(record["failures"]) == cells[-1:]

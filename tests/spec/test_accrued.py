@@ -30,7 +30,7 @@ def test_a_drug_s_dose_is_what_of_it_had_accrued_a_lag_before_the_start(build):
     assert build(
         "accrued",
         lag_days=100,
-        person_time=INTERVALS,
+        exposure_time=INTERVALS,
         profile=PROFILE,
         study_ingredient=BINDERS,
         dose_rate="""
@@ -51,7 +51,7 @@ def test_drugs_of_one_class_have_doses_of_their_own(build):
     assert build(
         "accrued",
         lag_days=0,
-        person_time=INTERVALS,
+        exposure_time=INTERVALS,
         profile=PROFILE,
         study_ingredient=BINDERS,
         dose_rate="""
@@ -77,7 +77,7 @@ def test_what_leaves_the_window_leaves_the_dose_of_its_drug(build):
         "accrued",
         lag_days=0,
         window_days=110,
-        person_time=INTERVALS,
+        exposure_time=INTERVALS,
         profile=PROFILE,
         study_ingredient=BINDERS,
         dose_rate="""
@@ -98,7 +98,7 @@ def test_on_the_follow_up_scale_starts_count_from_entry(build):
     assert build(
         "accrued",
         lag_days=0,
-        person_time=INTERVALS,
+        exposure_time=INTERVALS,
         profile="""
             person_id | origin_day
             ----------+-----------
@@ -124,7 +124,7 @@ def test_days_of_use_count_the_days_on_which_any_drug_of_a_class_is_taken(build)
     assert build(
         "accrued",
         lag_days=0,
-        person_time=INTERVALS,
+        exposure_time=INTERVALS,
         profile=PROFILE,
         use_period="""
             person_id | tspo_class | period_number | first_day | end_day

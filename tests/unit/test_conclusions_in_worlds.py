@@ -72,16 +72,19 @@ LITERATURE = 1.8
 
 @dataclass(frozen=True)
 class World:
-    """A finished run: the section of its page, its released tables, and by analysis where its person-time lies."""
+    """A finished run: the section of its page, its released tables, where covariates and each analysis's time lie."""
 
     page: Page
     release: Release
-    person_time: Mapping[str, str]
+    covariate: str
+    exposure_time: Mapping[str, str]
 
     def ever_use(self, analysis: str) -> tuple[float, float]:
         """Log hazard ratio of any dose of any drug against none, and its standard error."""
         protocol = Protocol()
-        frame = prepared_time(pl.scan_parquet(self.person_time[analysis]), protocol).collect()
+        known = pl.scan_parquet(self.covariate).select("person_id", *protocol.model.covariates)
+        person_time = pl.scan_parquet(self.exposure_time[analysis]).join(known, on="person_id")
+        frame = prepared_time(person_time, protocol).collect()
         is_ever = pl.any_horizontal(pl.col(exposure) > 0 for exposure in EXPOSURES)
         columns = ["ever", *protocol.model.covariates]
         fit = fit_cox(risk_sets(frame.with_columns(is_ever.cast(pl.Float64).alias("ever")), columns, STRATA))
@@ -99,14 +102,15 @@ def world(folder: Path, scenario: str, seed: int, **changes: object) -> World:
     prepared = prepare_run(RunSettings(cdm=str(cdm), out=str(folder / "run"), protocol=str(protocol)))
     tables = build_tables(prepared, PRIMARY)
     fitted = [fit_one(prepared, PRIMARY, model, tables) for model in MODELS]
-    person_time = {PRIMARY: tables["person_time"].path}
+    exposure_time = {PRIMARY: tables["exposure_time"].path}
     for name in prepared.planned[1:]:
         lagged = build_tables(prepared, name, tables)
         fitted.append(fit_one(prepared, name, "linear", lagged))
-        person_time[name] = lagged["person_time"].path
+        exposure_time[name] = lagged["exposure_time"].path
     write_release(prepared, tables, fitted, {}, {"failures": {}, "steps": []})
     page = build_report(prepared.settings.folder.release).read_text(encoding="utf-8")
-    return World(read_page(page), read_release(prepared.settings.folder.release), person_time)
+    release = read_release(prepared.settings.folder.release)
+    return World(read_page(page), release, tables["covariate"].path, exposure_time)
 
 
 @pytest.fixture(scope="module")

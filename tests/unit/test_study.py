@@ -70,15 +70,15 @@ def test_a_rerun_with_nothing_changed_builds_nothing(prepared: Prepared, built: 
 def test_a_changed_lag_rebuilds_person_time_and_what_reads_it(prepared: Prepared, built: dict[str, TableRef]) -> None:
     lagged = build_tables(prepared, "lag-0y", built)
     changed = {name for name, table in lagged.items() if table.key != built[name].key}
-    assert changed == {"person_time", "time_at_risk", "risk_pattern", "event_time", "risk_change"}
-    assert Path(lagged["person_time"].path).parent.name == "lag-0y"
+    assert changed == {"exposure_time", "risk_pattern", "event_time", "risk_change"}
+    assert Path(lagged["exposure_time"].path).parent.name == "lag-0y"
 
 
 def test_the_other_metric_shares_the_ledger(prepared: Prepared, built: dict[str, TableRef]) -> None:
     other = build_tables(prepared, "ddd", built)
     changed = {name for name, table in other.items() if table.key != built[name].key}
     assert changed == {
-        *("dose_rate", "dose_step", "dose_unknown", "dose_known", "person_time", "time_at_risk"),
+        *("dose_rate", "dose_step", "dose_unknown", "dose_known", "exposure_time"),
         *("risk_pattern", "event_time", "risk_change"),
     }
 

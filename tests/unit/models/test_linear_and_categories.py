@@ -18,7 +18,7 @@ from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.models import MODELS, columns_needed
 from cohort.protocol import Protocol
 from cohort.results import CONTRAST, OVERALL, ModelResult
-from cohort.study import TABLE_OF_MODEL
+from cohort.study import TABLES_OF_MODEL
 from cohort.survival.counting import risk_sets
 from tests.risk_tables import prepare
 from tests.unit.models.made import (
@@ -38,7 +38,7 @@ from tests.unit.models.made import (
     run,
 )
 
-OF_CLASSES = [model for model in MODELS if model not in TABLE_OF_MODEL]
+OF_CLASSES = [model for model in MODELS if set(TABLES_OF_MODEL.get(model, ())) <= {"person_time"}]
 """The models of class doses; those that read a table of their own have tests of their own."""
 
 # --- Preparation -------------------------------------------------------------------------------------------
