@@ -66,6 +66,7 @@ def counted(table: pl.DataFrame, lag_days: int) -> Counted:
     """
     covered = _times_in(0, lag_days)
     lag = {WITHIN_LAG: (0, TIMES_BEFORE_DIAGNOSIS[covered[-1]][1])} if covered else {}
+    table = table.sort(pl.all())  # sums depend on the order of rows
     others = table.filter(pl.col("time_before_diagnosis").is_null())
     times, persons = lag | TIMES_BEFORE_DIAGNOSIS, {NOT_DIAGNOSED: _persons(others)}
     cells = _by_exposure(NOT_DIAGNOSED, others)
@@ -87,8 +88,8 @@ def _persons(rows: pl.DataFrame) -> int:
 
 def _matched(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     """The strata of those who are diagnosed that somebody who is not belongs to, with what is expected of each."""
-    own = rows.group_by(_STRATUM).agg(pl.col("starts", "starters", "days_at_risk").sum())
-    both = own.join(others, on=_STRATUM, suffix="_of_others").filter(pl.col("days_at_risk_of_others") > 0)
+    own = rows.group_by(_STRATUM, maintain_order=True).agg(pl.col("starts", "starters", "days_at_risk").sum())
+    both = own.join(others, on=_STRATUM, suffix="_of_others", maintain_order="left").filter(pl.col("days_at_risk_of_others") > 0)
     weight = pl.col("days_at_risk") / pl.col("days_at_risk_of_others")
     return both.with_columns(
         (weight * pl.col("starts_of_others")).alias("expected"),

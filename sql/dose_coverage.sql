@@ -27,7 +27,8 @@ select
     counted.reason,
     count(*) as fills,
     count(distinct counted.person_id) as persons,
-    sum(counted.mg) as mg
+    -- A sum of decimals does not depend on the order of rows.
+    cast(sum(cast(counted.mg as decimal(38, 9))) as double) as mg
 from counted
 group by
     counted.drug,

@@ -36,9 +36,13 @@ select
     count(distinct valued.person_id) filter (where valued.status = 'computed') as persons_computed,
     count(distinct valued.person_id) filter (where valued.status <> 'computed') as persons_missing,
     case
-        when count(*) = count(coalesce(valued.units, typical.units)) then sum(coalesce(valued.units, typical.units))
+        when count(*) = count(coalesce(valued.units, typical.units))
+            -- Sums of decimals do not depend on the order of rows.
+            then cast(sum(cast(coalesce(valued.units, typical.units) as decimal(38, 9))) as double)
     end as dose,
-    coalesce(sum(valued.units) filter (where valued.status = 'computed'), 0) as dose_computed
+    cast(
+        coalesce(sum(cast(valued.units as decimal(38, 9))) filter (where valued.status = 'computed'), 0) as double
+    ) as dose_computed
 from valued
 inner join cohort on cohort.person_id = valued.person_id
 left join typical on typical.ingredient_concept_id = valued.ingredient_concept_id

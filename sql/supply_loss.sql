@@ -9,7 +9,12 @@ select
     cast(sum(stockpile.discarded_by_switch) as bigint) as days_discarded_by_switch,
     count(*) filter (where stockpile.accruing_days < stockpile.days) as fills_cut,
     count(distinct stockpile.person_id) filter (where stockpile.accruing_days < stockpile.days) as persons_cut,
-    coalesce(sum(stockpile.dme_per_day * (stockpile.days - stockpile.accruing_days)), 0) as dme_discarded
+    -- A sum of decimals does not depend on the order of rows.
+    cast(
+        coalesce(
+            sum(cast(stockpile.dme_per_day * (stockpile.days - stockpile.accruing_days) as decimal(38, 9))), 0
+        ) as double
+    ) as dme_discarded
 from stockpile
 inner join study_ingredient on study_ingredient.ingredient_concept_id = stockpile.ingredient_concept_id
 group by study_ingredient.drug

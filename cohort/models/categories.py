@@ -44,9 +44,8 @@ class _Cells:
     def __init__(self, setting: Setting, frame: pl.DataFrame, stratum: str) -> None:
         self.setting, self.frame, self.stratum = setting, frame, stratum
         self.counts = {e: category_counts(frame, e) for e in EXPOSURES}
-        self.columns = {
-            (e, label): f"{e}[{label}]" for e in EXPOSURES for label in self.counts[e] if label != setting.categories[0]
-        }
+        labels = [*setting.categories[1:], UNKNOWN_DOSE]
+        self.columns = {(e, label): f"{e}[{label}]" for e in EXPOSURES for label in labels if label in self.counts[e]}
         indicators = {column: pl.col(f"category_{e}") == label for (e, label), column in self.columns.items()}
         self.fitted = fit(setting, indicators, None if stratum == OVERALL else pl.col("age_stratum") == stratum)
 
