@@ -89,7 +89,8 @@ def _persons(rows: pl.DataFrame) -> int:
 def _matched(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     """The strata of those who are diagnosed that somebody who is not belongs to, with what is expected of each."""
     own = rows.group_by(_STRATUM, maintain_order=True).agg(pl.col("starts", "starters", "days_at_risk").sum())
-    both = own.join(others, on=_STRATUM, suffix="_of_others", maintain_order="left").filter(pl.col("days_at_risk_of_others") > 0)
+    both = own.join(others, on=_STRATUM, suffix="_of_others", maintain_order="left")
+    both = both.filter(pl.col("days_at_risk_of_others") > 0)
     weight = pl.col("days_at_risk") / pl.col("days_at_risk_of_others")
     return both.with_columns(
         (weight * pl.col("starts_of_others")).alias("expected"),

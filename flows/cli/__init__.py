@@ -1,0 +1,63 @@
+"""`tspo`: the study from the command line.
+
+Exit codes: 0 done; 1 the input cannot be studied; 2 wrong usage; 3 done, but a diagnostic gate failed. Imports are
+inside the commands, so that `--help` answers at once.
+"""
+
+import atexit
+import os
+import sys
+from typing import Any
+
+import click
+
+from cohort import __version__
+from cohort.errors import TspoError
+from flows.cli.cdm import check, codes
+from flows.cli.runs import demo, report, run
+from flows.cli.worlds import expect, simulate, validate
+
+
+class _Group(click.Group):
+    """Commands whose foreseen errors end in a message and an exit code, never in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TspoError as error:
+            click.secho(f"tspo: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("tspo: stopped; what was finished is kept, and the same command goes on from there.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tspo")
+def main() -> None:
+    """Cumulative benzodiazepine dose by TSPO affinity, and the hazard of dementia.
+
+    \b
+    Example: tspo demo
+    """
+
+
+for _command in (demo, simulate, check, codes, run, report, validate, expect):
+    main.add_command(_command)
+
+
+def entry_point() -> None:
+    """Run `tspo` and leave at once when it is done.
+
+    Prefect's background threads outlive the interpreter's orderly end, which makes the database's bindings print a
+    page of warnings there; so what is registered for the end runs here, and then the process leaves.
+    """
+    code = 0
+    try:
+        main()
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
