@@ -5,8 +5,9 @@ SQL, of the parameters that the SQL names, and of the keys of what it reads; the
 file. A table whose file carries the right key is not built again. Files appear by rename only.
 """
 
-import hashlib
+import errno
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,15 +19,16 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
+from cohort.content import Content, digest, stored_key
 from cohort.errors import TspoError
 from cohort.paths import sql_folder
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PARAMETER = re.compile(r"\$([a-z][a-z0-9_]*)")
 
 
@@ -148,36 +150,30 @@ def write_input(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:
 
     The key is a hash of the frame's canonical CSV, so equal content has an equal key.
     """
+    table = input_table(frame, name, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    schema = json.dumps({column: str(kind) for column, kind in frame.schema.items()})
-    key = _digest([name, schema, frame.write_csv()])
-    path = folder / f"{name}.parquet"
-    temporary = path.with_suffix(".parquet.part")
+    temporary = Path(table.path).with_suffix(".parquet.part")
     frame.write_parquet(temporary)
-    temporary.replace(path)
-    return TableRef(name, str(path), key, frame.height, is_fresh=True)
+    temporary.replace(table.path)
+    return table
 
 
-def table_key(step: Step, parameters: Mapping[str, object], upstream: Mapping[str, str]) -> str:
-    """The content key of a step: SQL, its own parameters, and the keys of what it reads.
+def input_table(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:
+    """Where `write_input` puts a table, and under which key; nothing is written."""
+    schema = json.dumps({column: str(kind) for column, kind in frame.schema.items()})
+    key = digest([name, schema, frame.write_csv()])
+    return TableRef(name, str(folder / f"{name}.parquet"), key, frame.height, is_fresh=True)
+
+
+def content_of(step: Step, parameters: Mapping[str, object], upstream: Mapping[str, str]) -> Content:
+    """What a step's table is made of: SQL, its own parameters, and the keys of what it reads.
 
     Args:
         parameters: all parameters of the run; only those that the step names count.
         upstream: table name -> key, for everything that the step reads.
     """
     bound = {name: str(parameters[name]) for name in step.parameters}
-    read = {name: upstream[name] for name in step.reads}
-    return _digest([step.name, step.sql, json.dumps(bound, sort_keys=True), json.dumps(read, sort_keys=True)])
-
-
-def stored_key(path: Path) -> str | None:
-    """The content key inside a Parquet file, or None when there is no such file or key."""
-    try:
-        metadata = pq.read_metadata(path).metadata or {}
-    except (OSError, pa.ArrowException):
-        return None
-    key = metadata.get(b"content_key")
-    return key.decode() if key else None
+    return Content(step.name, digest([step.sql]), bound, {name: upstream[name] for name in step.reads})
 
 
 def build(
@@ -185,10 +181,10 @@ def build(
     step: Step,
     parameters: Mapping[str, object],
     inputs: Iterable[TableRef],
-    key: str,
+    content: Content,
     path: Path,
 ) -> TableRef:
-    """Build one table into a Parquet file, or return it as it is when the file already carries the key.
+    """Build one table into a Parquet file, or return it as it is when the file already carries the content's key.
 
     Args:
         connect: opens the database, with a view of every CDM table that the step reads, if there is something to build;
@@ -198,7 +194,7 @@ def build(
     Raises:
         TspoError: the engine refused the query; the message names the table, never a row.
     """
-    started = time.perf_counter()
+    started, key = time.perf_counter(), content.key
     if stored_key(path) == key:
         return TableRef(step.name, str(path), key, pq.read_metadata(path).num_rows, is_fresh=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,34 +204,53 @@ def build(
         with connect() as connection:
             for table in inputs:
                 connection.execute(
-                    f"create or replace view {table.name} as select * from read_parquet('{_escaped(table.path)}')"
+                    f"create or replace view {table.name} as select * from read_parquet({file_literal(table.path)})"
                 )
             connection.execute(
                 f"copy ({step.sql}) to '{_escaped(str(temporary))}' "
-                f"(format parquet, compression zstd, kv_metadata {{content_key: '{key}'}})",
+                f"(format parquet, compression zstd, kv_metadata {{content_key: '{key}', "
+                f"content: '{_escaped(content.as_text())}'}})",
                 bound,
             )
-    except duckdb.Error as error:
-        temporary.unlink(missing_ok=True)
-        # `from None`: what the database says below its first line may quote a value of a patient.
+        temporary.replace(path)
+    except (duckdb.Error, OSError) as error:
+        # `from None`: what the database says may quote a value of a patient.
         raise TspoError(f"Table {step.name} could not be built: {_reason(error)}") from None
-    temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     rows = pq.read_metadata(path).num_rows
     return TableRef(step.name, str(path), key, rows, seconds=time.perf_counter() - started)
 
 
-def _reason(error: duckdb.Error) -> str:
-    """What the engine says, without anything after the first line: later lines may quote values."""
-    kind = type(error).__name__.removesuffix("Exception")
+def _reason(error: duckdb.Error | OSError) -> str:
+    """What went wrong, in our words: the engine's own may quote values."""
     if isinstance(error, duckdb.OutOfMemoryException):
         return "out of memory or of disk for spilling; give more with --memory, or free space where --out lies."
-    if isinstance(error, duckdb.ConversionException | duckdb.InvalidInputException):
-        return f"a value in the CDM has an unexpected form ({kind}); run `tspo check`."
-    return f"{kind}: {str(error).splitlines()[0]}"
+    if is_disk_full(error):
+        return "the disk is full; free space where --out lies, and run the same command again."
+    if isinstance(error, OSError):
+        return f"{error.strerror or type(error).__name__} where --out lies."
+    kind = type(error).__name__.removesuffix("Exception")
+    if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.InternalException):
+        return (
+            f"a file cannot be read or written ({kind}); if those of the CDM are whole, delete private/ where --out "
+            "lies, and run the same command again."
+        )
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+        return f"{kind}: {str(error).splitlines()[0]}"
+    return f"a value in the CDM has an unexpected form ({kind}); run `tspo check`."
 
 
-def _digest(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+def is_disk_full(error: Exception) -> bool:
+    """Whether writing failed for want of room: on the device, in a quota, or beyond a limit of the process."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    return isinstance(error, duckdb.IOException) and any(os.strerror(n) in str(error) for n in _NO_ROOM)
+
+
+def file_literal(path: str) -> str:
+    """One file as a literal of SQL: quotes are doubled, and what the engine takes for a pattern means itself."""
+    return "'" + re.sub(r"([*?\[])", r"[\1]", path).replace("'", "''") + "'"
 
 
 def _escaped(text: str) -> str:

@@ -48,7 +48,7 @@ def check_conservation(table: TableRef) -> list[dict[str, Any]]:
         ConservationError: something went missing between two steps; each step is named with both numbers.
     """
     rows = []
-    for balance, before, after in pl.read_parquet(table.path).sort("balance").iter_rows():
+    for balance, before, after in pl.read_parquet(table.path, glob=False).sort("balance").iter_rows():
         holds = abs(before - after) <= _TOLERANCE * max(1.0, abs(before))
         rows.append({"balance": balance, "before": before, "after": after, "holds": holds})
     broken = [f"  - {r['balance']}: {r['before']:,} became {r['after']:,}" for r in rows if not r["holds"]]
@@ -79,13 +79,13 @@ def write_release(
     forget_settings()
     protocol = prepared.settings.load_protocol()
     balances = check_conservation(tables["conservation"])
-    person_time = prepared_time(pl.scan_parquet(tables["person_time"].path), protocol)
+    person_time = prepared_time(pl.scan_parquet(tables["person_time"].path, glob=False), protocol)
     made = read_models(models)
     for name, why in record["failures"].items():
         made.estimates.extend(unmade(prepared.analysis(name), why))
     result = pooled(made, protocol.model.confidence_level)
     estimates = released_estimates(result, protocol)
-    starts = counted(pl.read_parquet(tables["channelling"].path), protocol.exposure.lag_days)
+    starts = counted(pl.read_parquet(tables["channelling"].path, glob=False), protocol.exposure.lag_days)
     result.diagnostics = [
         *told(result.diagnostics, estimates),
         *_dose_checks(tables, person_time, protocol),
@@ -95,7 +95,9 @@ def write_release(
         cross_check(person_time, protocol),
     ]
     release = prepared.settings.folder.release
-    released = _tables(protocol, tables, result) | {name: pl.read_parquet(path) for name, path in described.items()}
+    released = _tables(protocol, tables, result) | {
+        name: pl.read_parquet(path, glob=False) for name, path in described.items()
+    }
     released |= {
         "age": age_table(estimates, result.diagnostics, result.additive),
         "dose_response": dose_response_table(result.dose_points, estimates),
@@ -104,6 +106,8 @@ def write_release(
         "channelling": release_channelling(starts, protocol),
     }
     released |= reversibility_tables(result, protocol.disclosure.min_cell_count)
+    for seal in ("run.json", "report.html"):  # until both are there again, the folder is no finished run
+        (release / seal).unlink(missing_ok=True)
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)
     write_table(release / "estimates.csv", estimates)
@@ -130,8 +134,8 @@ def _other_populations(protocol: Protocol) -> dict[str, str]:
 
 
 def _dose_checks(tables: Mapping[str, TableRef], person_time: pl.LazyFrame, protocol: Protocol) -> list[Diagnostic]:
-    known = known_doses(pl.read_parquet(tables["dose_known"].path))
-    loss, coverage = (pl.read_parquet(tables[name].path) for name in ("supply_loss", "dose_coverage"))
+    known = known_doses(pl.read_parquet(tables["dose_known"].path, glob=False))
+    loss, coverage = (pl.read_parquet(tables[name].path, glob=False) for name in ("supply_loss", "dose_coverage"))
     return [
         time_known(person_time, protocol),
         dose_computed(known, protocol),
@@ -141,9 +145,9 @@ def _dose_checks(tables: Mapping[str, TableRef], person_time: pl.LazyFrame, prot
 
 def _tables(protocol: Protocol, tables: Mapping[str, TableRef], result: ModelResult) -> dict[str, pl.DataFrame]:
     threshold = protocol.disclosure.min_cell_count
-    use = drug_table(protocol, pl.read_parquet(tables["drug_use"].path))
-    coverage = release_coverage(pl.read_parquet(tables["dose_coverage"].path), threshold)
-    loss, untold = pl.read_parquet(tables["supply_loss"].path), drugs_with_hidden_fills(coverage)
+    use = drug_table(protocol, pl.read_parquet(tables["drug_use"].path, glob=False))
+    coverage = release_coverage(pl.read_parquet(tables["dose_coverage"].path, glob=False), threshold)
+    loss, untold = pl.read_parquet(tables["supply_loss"].path, glob=False), drugs_with_hidden_fills(coverage)
     return {
         "attrition": suppress_attrition(_attrition(tables["attrition"]), threshold),
         "person_time": suppress_time_at_risk(_person_time(tables["time_at_risk"], protocol), threshold),
@@ -151,7 +155,7 @@ def _tables(protocol: Protocol, tables: Mapping[str, TableRef], result: ModelRes
         "dose_coverage": coverage,
         "supply": release_supply(loss, untold, threshold),
         "balance": balance_table(
-            pl.read_parquet(tables["baseline"].path),
+            pl.read_parquet(tables["baseline"].path, glob=False),
             age_stratum_labels(protocol.strata.age_bands),
             threshold,
             dict(use.group_by("tspo_class").agg(pl.col("persons").sum()).iter_rows()),
@@ -162,7 +166,7 @@ def _tables(protocol: Protocol, tables: Mapping[str, TableRef], result: ModelRes
 
 def _attrition(table: TableRef) -> pl.DataFrame:
     """The attrition table with omopgenerics' columns; the cohort has one record per person."""
-    steps = pl.read_parquet(table.path).sort("reason_id")
+    steps = pl.read_parquet(table.path, glob=False).sort("reason_id")
     return steps.select(
         pl.lit(1, pl.Int64).alias("cohort_definition_id"),
         pl.col("number_subjects").alias("number_records"),
@@ -176,7 +180,7 @@ def _attrition(table: TableRef) -> pl.DataFrame:
 
 def _person_time(table: TableRef, protocol: Protocol) -> pl.DataFrame:
     """Person-time by exposure, age stratum and category, in the order of the protocol, empty cells included."""
-    counted = pl.read_parquet(table.path)
+    counted = pl.read_parquet(table.path, glob=False)
     categories = [*dose_category_labels(protocol.exposure), UNKNOWN_DOSE, OVERALL]
     strata = [*age_stratum_labels(protocol.strata.age_bands), OVERALL]
     cells = [(e, s, c) for e in EXPOSURES for s in strata for c in categories]

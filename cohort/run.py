@@ -5,12 +5,14 @@ only those whose content differs from the primary analysis.
 """
 
 import ctypes
+import datetime as dt
+import fcntl
 import json
 import os
 import platform
 import resource
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -54,9 +56,31 @@ class RunFolder:
         try:
             self.release.mkdir(parents=True, exist_ok=True)
             self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.private.chmod(0o700)  # also where it was there already, for whoever made it
         except OSError as error:
             raise UsageError(f"{self.root} cannot be written: {error.strerror}. Choose another --out.") from None
         return self
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep the folder for this run; the system gives it free when the process ends, however it ends.
+
+        Raises:
+            UsageError: another run has it.
+        """
+        with (self.private / "lock").open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                whose = f" ({text})" if (text := file.read(80).strip()) else ""
+                raise UsageError(
+                    f"Another run{whose} is writing to {self.root}. Wait until it is done, or choose another --out."
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()}, since {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC")
+            file.flush()
+            yield
 
 
 def versions() -> dict[str, str]:

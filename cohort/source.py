@@ -75,12 +75,6 @@ class Cdm:
         ]
         return int(row[0])
 
-    def fingerprint(self) -> dict[str, str]:
-        """CDM table -> a text that changes when the files behind it change (names, sizes, times of change)."""
-        path = Path(self.location).expanduser()
-        whole = _stamp(path) if path.is_file() else ""
-        return {name: whole or _stamp_of_relation(relation) for name, (relation, _) in self.relations.items()}
-
 
 @contextmanager
 def open_cdm(location: str, resources: Resources | None = None, spill: Path | None = None) -> Iterator[Cdm]:
@@ -121,15 +115,6 @@ def first_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, .
     """The first row of a query that has one; all rows are fetched, since an open result blocks the connection."""
     rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
     return rows[0]
-
-
-def _stamp(path: Path) -> str:
-    status = path.stat()
-    return f"{path.name} {status.st_size} {status.st_mtime_ns}"
-
-
-def _stamp_of_relation(relation: str | None) -> str:
-    return _stamp(Path(relation.split("'")[1])) if relation else "absent"
 
 
 def _configure(connection: duckdb.DuckDBPyConnection, resources: Resources, spill: Path | None) -> None:

@@ -4,7 +4,6 @@ What passes between steps is small: paths and content keys. Each step can be run
 its result is there already with the right key.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,10 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cohort.analyses import PRIMARY, Analysis, analyses
 from cohort.cdm import CDM_TABLES
+from cohort.content import Content, digest, stored_key
 from cohort.counts import known_doses
 from cohort.curves import incidence_curves
-from cohort.engine import Step, TableRef, build, load_steps, steps_for, stored_key, table_key, write_input
+from cohort.engine import Step, TableRef, build, content_of, input_table, load_steps, steps_for, write_input
 from cohort.feasibility import Survey, survey
+from cohort.fingerprint import fingerprint, require_same, stamp
 from cohort.fitting import PATTERN_COLUMNS, study_counts
 from cohort.grid import file_name
 from cohort.inputs import study_inputs, study_parameters
@@ -94,6 +95,8 @@ class Prepared(BaseModel):
     """Analysis -> input table -> where it lies."""
     cdm_keys: dict[str, str]
     """CDM table -> content key."""
+    cdm_stamp: str
+    """Of the CDM's files, as they were when their content was looked at."""
     survey: Survey
     planned: tuple[str, ...]
     """The analyses to run, by name."""
@@ -117,8 +120,12 @@ class Prepared(BaseModel):
         return self.analyses[name]
 
 
-def prepare_run(settings: RunSettings) -> Prepared:
+def prepare_run(settings: RunSettings, is_dry: bool = False) -> Prepared:
     """Check that the CDM can be studied, make the run's folder, and write the tables that the SQL is given.
+
+    Args:
+        settings: of the run.
+        is_dry: write nothing, not even the folder.
 
     Raises:
         UsageError: the protocol, the CDM's path or the folder is wrong.
@@ -126,16 +133,34 @@ def prepare_run(settings: RunSettings) -> Prepared:
     """
     protocol = settings.load_protocol()
     with open_cdm(settings.cdm, settings.resources) as cdm:
+        before = stamp(settings.cdm)
         found = survey(cdm, protocol)
-        cdm_keys = {name: _digest(stamp) for name, stamp in cdm.fingerprint().items()}
+        cdm_keys = fingerprint(cdm.connection)
         cdm.require()
-    folder = settings.folder.create()
-    frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
     inputs = {
-        name: {table: write_input(frame, table, folder.tables(name) / "inputs") for table, frame in tables.items()}
-        for name, tables in frames.items()
+        a.name: {
+            name: input_table(frame, name, _inputs(settings, a)) for name, frame in study_inputs(a.protocol).items()
+        }
+        for a in analyses(protocol)
     }
-    return Prepared(settings=settings, inputs=inputs, cdm_keys=cdm_keys, survey=found, planned=tuple(inputs))
+    facts = {"cdm_keys": cdm_keys, "cdm_stamp": before, "survey": found}
+    prepared = Prepared(settings=settings, inputs=inputs, planned=tuple(inputs), **facts)
+    if not is_dry:
+        settings.folder.create()
+        write_inputs(prepared)
+    return prepared
+
+
+def write_inputs(prepared: Prepared) -> None:
+    """Write the tables that the SQL is given, into a run's folder that is there."""
+    for name in prepared.inputs:
+        analysis = prepared.analysis(name)
+        for table, frame in study_inputs(analysis.protocol).items():
+            write_input(frame, table, _inputs(prepared.settings, analysis))
+
+
+def _inputs(settings: RunSettings, analysis: Analysis) -> Path:
+    return settings.folder.tables(analysis.name) / "inputs"
 
 
 def steps_of(analysis: Analysis) -> list[Step]:
@@ -151,17 +176,24 @@ def tables_of(*models: str) -> tuple[str, ...]:
     return (*MODEL_TABLES, *own)
 
 
-def table_keys(prepared: Prepared, analysis: str) -> dict[str, str]:
-    """The content key of each table of an analysis: the same SQL, parameters and inputs all the way up have the same.
+def table_contents(prepared: Prepared, analysis: str) -> dict[str, Content]:
+    """The content of each table of an analysis: the same SQL, parameters and inputs all the way up have the same key.
 
     A table of one analysis is that of another where their keys are equal.
     """
     parameters = study_parameters(prepared.analysis(analysis).protocol)
     keys = prepared.cdm_keys | {name: table.key for name, table in prepared.inputs[analysis].items()}
     steps = steps_of(prepared.analysis(analysis))
+    contents: dict[str, Content] = {}
     for step in steps:
-        keys[step.name] = table_key(step, parameters, {name: keys[name] for name in step.reads})
-    return {step.name: keys[step.name] for step in steps}
+        contents[step.name] = content_of(step, parameters, keys)
+        keys[step.name] = contents[step.name].key
+    return contents
+
+
+def table_keys(prepared: Prepared, analysis: str) -> dict[str, str]:
+    """The content key of each table of an analysis."""
+    return {name: content.key for name, content in table_contents(prepared, analysis).items()}
 
 
 def build_table(prepared: Prepared, analysis: str, step_name: str, tables: Mapping[str, TableRef]) -> TableRef:
@@ -174,15 +206,16 @@ def build_table(prepared: Prepared, analysis: str, step_name: str, tables: Mappi
     available = {**prepared.inputs[analysis], **tables}
     upstream = {name: available[name].key if name in available else prepared.cdm_keys[name] for name in step.reads}
     parameters = study_parameters(prepared.analysis(analysis).protocol)
-    key = table_key(step, parameters, upstream)
+    content = content_of(step, parameters, upstream)
     path = settings.folder.tables(analysis) / f"{step_name}.parquet"
     inputs = [available[name] for name in step.reads if name not in CDM_NAMES]
-    return build(lambda: _database(settings, step), step, parameters, inputs, key, path)
+    return build(lambda: _database(prepared, step), step, parameters, inputs, content, path)
 
 
 @contextmanager
-def _database(settings: RunSettings, step: Step) -> Iterator[duckdb.DuckDBPyConnection]:
+def _database(prepared: Prepared, step: Step) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for one step; to open a CDM takes a tenth of a second, and most steps read other tables only."""
+    settings = prepared.settings
     spill = settings.folder.private / "spill"
     if CDM_NAMES.isdisjoint(step.reads):
         with open_database(settings.resources, spill) as connection:
@@ -190,6 +223,7 @@ def _database(settings: RunSettings, step: Step) -> Iterator[duckdb.DuckDBPyConn
     else:
         with open_cdm(settings.cdm, settings.resources, spill) as cdm:
             yield cdm.connection
+        require_same(settings.cdm, prepared.cdm_stamp)
 
 
 def build_tables(
@@ -217,18 +251,34 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
     Args:
         tables: at least those of `tables_of` all the models of the analysis.
     """
-    chosen = prepared.analysis(analysis)
-    folder = prepared.settings.folder.private / "models"
-    path = folder / f"{file_name(analysis)}-{model.replace(' ', '-')}.json"
-    needed = tuple(tables[name] for name in tables_of(model))
-    key = _digest(*(table.key for table in needed), chosen.protocol.content_hash(), code_hash(), analysis, model)
-    if _stored(path).get("key") == key:
+    chosen, path = prepared.analysis(analysis), model_path(prepared, analysis, model)
+    content = result_content(prepared, analysis, model, {name: tables[name].key for name in tables_of(model)})
+    if _stored(path).get("key") == content.key:
         return str(path)
     result = fit_model(model, setting_of(chosen, tables))
     return_memory()
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"key": key, **asdict(result)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"key": content.key, "content": asdict(content), **asdict(result)})
     return str(path)
+
+
+def model_path(prepared: Prepared, analysis: str, model: str) -> Path:
+    """Where the result of a model lies."""
+    return prepared.settings.folder.private / "models" / f"{file_name(analysis)}-{model.replace(' ', '-')}.json"
+
+
+def model_content(path: Path) -> Content | None:
+    """What the stored result of a model is made of, or None where there is none."""
+    try:
+        return Content(**_stored(path)["content"])
+    except (KeyError, TypeError):
+        return None
+
+
+def result_content(prepared: Prepared, analysis: str, name: str, reads: Mapping[str, str]) -> Content:
+    """What a model or description is made of: tables, the protocol, and this program."""
+    protocol = prepared.analysis(analysis).protocol.content_hash()
+    return Content(f"{analysis}: {name}", code_hash(), {"protocol": protocol}, dict(reads))
 
 
 def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) -> str:
@@ -239,11 +289,11 @@ def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) 
     """
     chosen = prepared.analysis(PRIMARY)
     path = prepared.settings.folder.private / "models" / f"{PRIMARY}-{name}.parquet"
-    key = _digest(tables["exposure_time"].key, chosen.protocol.content_hash(), code_hash(), name)
+    key = result_content(prepared, PRIMARY, name, {"exposure_time": tables["exposure_time"].key}).key
     if stored_key(path) == key:
         return str(path)
     of_age = chosen.protocol.changed(time_scale="age")
-    exposure_time = prepared_time(pl.scan_parquet(tables["exposure_time"].path), of_age)
+    exposure_time = prepared_time(pl.scan_parquet(tables["exposure_time"].path, glob=False), of_age)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_table(path, DESCRIPTIONS[name](exposure_time, chosen.protocol), key)
     return_memory()
@@ -273,13 +323,17 @@ _READING = Lock()
 def _setting(analysis: Analysis, tables: tuple[TableRef, ...]) -> Setting:
     protocol = analysis.protocol
     patterns, changes, exposure_time, dose_known = (table.path for table in tables[: len(MODEL_TABLES)])
-    own: Any = {table.name: pl.scan_parquet(table.path) for table in tables[len(MODEL_TABLES) :]}
-    person_time = own.pop("person_time", pl.scan_parquet(exposure_time))
+    own: Any = {table.name: pl.scan_parquet(table.path, glob=False) for table in tables[len(MODEL_TABLES) :]}
+    person_time = own.pop("person_time", pl.scan_parquet(exposure_time, glob=False))
     return Setting(
-        study_counts(pl.read_parquet(patterns, columns=list(PATTERN_COLUMNS)), pl.read_parquet(changes), protocol),
+        study_counts(
+            pl.read_parquet(patterns, columns=list(PATTERN_COLUMNS), glob=False),
+            pl.read_parquet(changes, glob=False),
+            protocol,
+        ),
         prepared_time(person_time, protocol),
         analysis,
-        known_doses(pl.read_parquet(dose_known)),
+        known_doses(pl.read_parquet(dose_known, glob=False)),
         **own,
     )
 
@@ -299,7 +353,7 @@ def code_hash() -> str:
     sources = sorted(
         [*package.glob("*.py"), *(file for part in ("models", "survival") for file in (package / part).glob("*.py"))]
     )
-    return _digest(*(path.read_text(encoding="utf-8") for path in sources))
+    return digest(path.read_text(encoding="utf-8") for path in sources)
 
 
 def _stored(path: Path) -> dict[str, Any]:
@@ -308,7 +362,3 @@ def _stored(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

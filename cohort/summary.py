@@ -29,7 +29,7 @@ def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list
         release: a run's release folder.
         truth: the truth of a synthetic CDM; adds the planted hazard ratio to each row.
     """
-    linear = pl.read_parquet(release / "estimates.parquet").filter(
+    linear = pl.read_parquet(release / "estimates.parquet", glob=False).filter(
         (pl.col("analysis") == PRIMARY) & (pl.col("model") == COX) & pl.col("term").str.starts_with("per ")
     )
     return [_headline(row, truth) for row in linear.iter_rows(named=True)]
@@ -37,14 +37,14 @@ def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list
 
 def headline_unit(release: Path) -> str:
     """What the headline's hazard ratios are per, such as `per 365 dme`."""
-    estimates = pl.read_parquet(release / "estimates.parquet", columns=["analysis", "term", "metric"])
+    estimates = pl.read_parquet(release / "estimates.parquet", columns=["analysis", "term", "metric"], glob=False)
     primary = estimates.filter((pl.col("analysis") == PRIMARY) & pl.col("term").str.starts_with("per "))
     return " ".join(primary.select("term", "metric").row(0)) if primary.height else ""
 
 
 def headline_outcome(release: Path) -> str:
     """What the headline's hazard ratios are of, in words."""
-    estimates = pl.read_parquet(release / "estimates.parquet", columns=["analysis", "model", "outcome"])
+    estimates = pl.read_parquet(release / "estimates.parquet", columns=["analysis", "model", "outcome"], glob=False)
     primary = estimates.filter((pl.col("analysis") == PRIMARY) & (pl.col("model") == COX))
     return words_of(primary["outcome"][0]) if primary.height else words_of(PRIMARY_DIAGNOSIS)
 

@@ -44,6 +44,7 @@ from cohort.study import (
     steps_of,
     table_keys,
     tables_of,
+    write_inputs,
 )
 from cohort.summary import artifact_rows, summary_markdown
 from flows.progress import tell
@@ -59,8 +60,8 @@ class StudyOutcome(BaseModel):
 
 @task(name="prepare", cache_policy=NO_CACHE)
 def prepare(settings: RunSettings) -> Prepared:
-    """Check the CDM and the protocol, and write the study's lists."""
-    return prepare_run(settings)
+    """Check the CDM and the protocol; nothing is written yet."""
+    return prepare_run(settings, is_dry=True)
 
 
 @task(name="table", task_run_name="{analysis}: {step}", cache_policy=NO_CACHE)
@@ -106,7 +107,7 @@ def report(prepared: Prepared) -> str:
 def publish(prepared: Prepared) -> None:
     """Show attrition, hazard ratios and a summary in Prefect: released numbers only."""
     folder = prepared.settings.folder.release
-    estimates = pl.read_parquet(folder / "estimates.parquet")
+    estimates = pl.read_parquet(folder / "estimates.parquet", glob=False)
     create_table_artifact(key="attrition", table=artifact_rows(pl.read_csv(folder / "attrition.csv")))
     create_table_artifact(key="hazard-ratios", table=artifact_rows(estimates))
     create_markdown_artifact(key="summary", markdown=summary_markdown(folder))
@@ -119,17 +120,19 @@ def study(settings: RunSettings) -> StudyOutcome:
     prepared = prepare(settings)
     for warning in prepared.survey.warnings:
         get_run_logger().warning(warning)
-    work = _Work(prepared, started)
-    work.do()
-    record = {
-        "steps": work.steps(),
-        "models": work.fits(),
-        "scans": work.scans(),
-        "failures": work.failures,
-        "seconds": round(time.perf_counter() - started, 1),
-    }
-    gate_failed = release(work.prepared, work.primary_tables(), work.models(), work.descriptions(), record)
-    page = report(work.prepared)
+    with settings.folder.create().locked():
+        write_inputs(prepared)
+        work = _Work(prepared, started)
+        work.do()
+        record = {
+            "steps": work.steps(),
+            "models": work.fits(),
+            "scans": work.scans(),
+            "failures": work.failures,
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        gate_failed = release(work.prepared, work.primary_tables(), work.models(), work.descriptions(), record)
+        page = report(work.prepared)
     publish(work.prepared)
     tell("report", 1, 1)
     return StudyOutcome(report=page, gate_failed=gate_failed, warnings=prepared.survey.warnings)

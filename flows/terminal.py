@@ -10,6 +10,7 @@ import click
 _WORDS = {
     *("exposure", "age", "table", "drug", "concept_set", "class", "how", "rest"),
     *("expectation", "expected", "found"),
+    *("analysis", "tables", "models", "state", "why"),
     *("scenario", "verdict"),
 }
 """Columns that hold words, and stand to the left."""

@@ -144,7 +144,7 @@ def read_release(folder: Path) -> Release:
 def _estimates(path: Path) -> list[Estimate]:
     names = [field.name for field in fields(Estimate)]
     try:
-        rows = pl.read_parquet(path, columns=names).to_dicts()
+        rows = pl.read_parquet(path, columns=names, glob=False).to_dicts()
     except FileNotFoundError:
         raise _nothing_to_report(path) from None
     except (PolarsError, OSError) as error:

@@ -122,7 +122,7 @@ def read_results(design: Design, folder: Path) -> Results:
         path = replicate.path(folder)
         reason = failure_of(replicate, path)
         if reason == "":
-            frames.append(pl.read_parquet(path))
+            frames.append(pl.read_parquet(path, glob=False))
         else:
             failures[replicate.scenario, replicate.seed] = reason or "not made"
     return Results(pl.concat(frames), failures)

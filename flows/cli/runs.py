@@ -5,14 +5,17 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cohort.errors import UsageError
 from flows.cli.options import GATE_FAILED, cdm_option, changes_option, memory_option, protocol_option, threads_option
 from flows.cli.worlds import simulate_cdm
-from flows.terminal import print_headline, progress
+from flows.terminal import print_headline, print_rows, progress
+
+if TYPE_CHECKING:
+    from cohort.study import RunSettings
 
 _DEMO_PERSONS, _DEMO_SEED = 20_000, 11
 
@@ -34,7 +37,7 @@ def demo(out: str, persons: int, seed: int, threads: int, memory: str) -> None:
     cdm = Path(out) / "cdm.duckdb"
     truth = _known_truth(cdm, persons, seed)
     folder = Path(out) / "run"
-    failed = _run_study(str(cdm), str(folder), None, (), threads, memory)
+    failed = _run_study(_settings(str(cdm), str(folder), None, (), threads, memory))
     page = build_report(folder / "release", truth=truth)
     print_headline(folder / "release", truth)
     click.echo(f"\nReport: {page}")
@@ -48,13 +51,19 @@ def demo(out: str, persons: int, seed: int, threads: int, memory: str) -> None:
 @click.option("--out", required=True, metavar="DIR", help="The run's folder; made if it is not there.")
 @threads_option
 @memory_option
-def run(cdm: str, protocol: str | None, changes: Sequence[str], out: str, threads: int, memory: str) -> None:
+@click.option("--explain", is_flag=True, help="Say what would be made again, and why; nothing is run or written.")
+def run(
+    cdm: str, protocol: str | None, changes: Sequence[str], out: str, threads: int, memory: str, explain: bool
+) -> None:
     """Run the whole study.
 
     \b
     Example: tspo run --cdm cdm.duckdb --out runs/first --set exposure.lag_days=730
     """
-    failed = _run_study(cdm, out, protocol, changes, threads, memory)
+    if explain:
+        _explain(_settings(cdm, out, protocol, changes, threads, memory))
+        return
+    failed = _run_study(_settings(cdm, out, protocol, changes, threads, memory))
     print_headline(Path(out) / "release")
     click.echo(f"\nReport: {Path(out) / 'release' / 'report.html'}")
     if failed:
@@ -106,12 +115,41 @@ def _read_truth(path: Path) -> dict[str, Any]:
     return truth
 
 
-def _run_study(cdm: str, out: str, protocol: str | None, changes: Sequence[str], threads: int, memory: str) -> bool:
-    """Run the flow with a progress bar; true when a diagnostic gate failed."""
+def _settings(
+    cdm: str, out: str, protocol: str | None, changes: Sequence[str], threads: int, memory: str
+) -> "RunSettings":
+    """The settings of a run, whose protocol can be read."""
     from cohort.study import RunSettings
 
     settings = RunSettings(cdm=cdm, out=out, protocol=protocol, changes=tuple(changes), threads=threads, memory=memory)
     settings.load_protocol()
+    return settings
+
+
+def _explain(settings: "RunSettings") -> None:
+    """Show what a run would make; what is kept is told in a line."""
+    from cohort.explain import FRESH, SHARED, explain
+    from cohort.study import prepare_run
+
+    with progress("Looking at the CDM"):
+        rows = explain(prepare_run(settings, is_dry=True))
+    kept = sum(row.state in (FRESH, SHARED) for row in rows)
+    for kind in ("table", "model"):
+        made: dict[tuple[str, str, str], list[str]] = {}
+        for row in rows:
+            if row.kind == kind and row.state not in (FRESH, SHARED):
+                made.setdefault((row.analysis, row.state, row.why), []).append(row.name)
+        told = [
+            {"analysis": analysis, "state": state, "why": why, f"{kind}s": ", ".join(names)}
+            for (analysis, state, why), names in made.items()
+        ]
+        if told:
+            print_rows(f"{kind.capitalize()}s to make", told)
+    click.echo(f"{kept:,} of {len(rows):,} tables and models are kept; {len(rows) - kept:,} are to be made.")
+
+
+def _run_study(settings: "RunSettings") -> bool:
+    """Run the flow with a progress bar; true when a diagnostic gate failed."""
     # Prefect's own log is for its server; here the bar tells, and errors come as messages.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     with progress("Starting") as move:

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from cohort.cdm import CDM_TABLES
+from cohort.content import stored_content, stored_key
 from cohort.covariates import covariate_names
-from cohort.engine import TableRef, build, load_steps, stored_key, table_key, write_input
+from cohort.engine import TableRef, build, content_of, file_literal, load_steps, write_input
 from cohort.errors import TspoError
 from cohort.inputs import study_inputs, study_parameters
 from cohort.protocol import Protocol
@@ -73,10 +74,10 @@ def _covariate_on_nothing() -> str:
 def test_a_key_changes_with_sql_own_parameters_and_inputs_only(tmp_path: Path) -> None:
     step = load_steps(folder_of(tmp_path, a="select b.x + $n as x from b -- $unused"))["a"]
     assert step.parameters == ("n",)
-    key = table_key(step, {"n": 1, "other": 5}, {"b": "k"})
-    assert key == table_key(step, {"n": 1, "other": 6}, {"b": "k"})
-    assert key != table_key(step, {"n": 2, "other": 5}, {"b": "k"})
-    assert key != table_key(step, {"n": 1, "other": 5}, {"b": "k2"})
+    key = content_of(step, {"n": 1, "other": 5}, {"b": "k"}).key
+    assert key == content_of(step, {"n": 1, "other": 6}, {"b": "k"}).key
+    assert key != content_of(step, {"n": 2, "other": 5}, {"b": "k"}).key
+    assert key != content_of(step, {"n": 1, "other": 5}, {"b": "k2"}).key
 
 
 def test_a_table_is_built_once_for_each_content(tmp_path: Path) -> None:
@@ -86,14 +87,21 @@ def test_a_table_is_built_once_for_each_content(tmp_path: Path) -> None:
     path = tmp_path / "out" / "a.parquet"
 
     def run(n: int) -> TableRef:
-        key = table_key(step, {"n": n}, {"b": source.key})
-        return build(duckdb.connect, step, {"n": n}, [source], key, path)
+        content = content_of(step, {"n": n}, {"b": source.key})
+        return build(duckdb.connect, step, {"n": n}, [source], content, path)
 
     first = run(1)
     assert (first.is_fresh, first.rows, stored_key(path)) == (False, 2, first.key)
     assert run(1).is_fresh
+    before = stored_content(path)
     changed = run(5)
     assert not changed.is_fresh
+    now = stored_content(path)
+    assert before is not None
+    assert now is not None
+    assert now.key == changed.key
+    assert now.changes(before).parameters == {"n": ("1", "5")}
+    assert (now.changes(before).is_sql, now.changes(before).reads) == (False, ())
     assert pl.read_parquet(path).get_column("y").to_list() == [6, 7]
 
 
@@ -102,15 +110,26 @@ def test_a_failed_build_leaves_the_old_file_and_no_half_file(tmp_path: Path) -> 
     step = load_steps(folder_of(tmp_path / "sql", a="select cast(b.x as integer) as y from b"))["a"]
     path = tmp_path / "a.parquet"
     good = write_input(pl.DataFrame({"x": ["1"]}), "b", tmp_path / "in")
-    build(duckdb.connect, step, {}, [good], "good", path)
+    first = build(duckdb.connect, step, {}, [good], content_of(step, {}, {"b": good.key}), path)
     bad = write_input(pl.DataFrame({"x": ["Mrs Smith"]}), "b", tmp_path / "in")
     with pytest.raises(TspoError, match="Table a could not be built") as error:
-        build(duckdb.connect, step, {}, [bad], "bad", path)
+        build(duckdb.connect, step, {}, [bad], content_of(step, {}, {"b": bad.key}), path)
     assert "Smith" not in str(error.value)
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
-    assert stored_key(path) == "good"
+    assert stored_key(path) == first.key
     assert [p.name for p in tmp_path.glob("*.part*")] == []
+
+
+@pytest.mark.parametrize("name", ["it's", "a[b]*c?", "naïve Übung 100 %", "[*]"])
+def test_a_table_in_a_folder_of_any_name_is_read_as_that_file(tmp_path: Path, name: str) -> None:
+    """What the engine takes for a pattern means itself."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (tmp_path / "axc1").mkdir()
+    for place, value in ((folder, 1), (tmp_path / "axc1", 2)):
+        pl.DataFrame({"x": [value]}).write_parquet(place / "t.parquet")
+    assert duckdb.execute(f"from read_parquet({file_literal(str(folder / 't.parquet'))})").fetchall() == [(1,)]
 
 
 def test_a_broken_file_is_built_again(tmp_path: Path) -> None:

@@ -132,14 +132,3 @@ def test_an_amount_of_memory_that_is_none_is_a_usage_error(small_cdm: Path) -> N
         open_cdm(str(small_cdm), Resources(memory="lots")),
     ):
         pass
-
-
-def test_the_fingerprint_changes_when_a_file_changes(folder: Folder) -> None:
-    place = folder(person__csv=PERSON)
-    with open_cdm(str(place)) as cdm:
-        before = cdm.fingerprint()
-    (place / "person.csv").write_text(PERSON + "3,8507,1951,1\n")
-    with open_cdm(str(place)) as cdm:
-        after = cdm.fingerprint()
-    assert before["person"] != after["person"]
-    assert before["death"] == after["death"] == "absent"
