@@ -146,14 +146,16 @@ def _recursive_names(tree: exp.Query) -> set[str]:
 
 
 def write_input(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:
-    """Write a small table made in Python (drugs, concept sets, age bands) where the SQL can read it.
+    """Write a small table made in Python (drugs, concept sets, age bands) where the SQL can read it, or keep it.
 
     The key is a hash of the frame's canonical CSV, so equal content has an equal key.
     """
     table = input_table(frame, name, folder)
+    if stored_key(Path(table.path)) == table.key:
+        return table
     folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(table.path).with_suffix(".parquet.part")
-    frame.write_parquet(temporary)
+    frame.write_parquet(temporary, metadata={"content_key": table.key})
     temporary.replace(table.path)
     return table
 

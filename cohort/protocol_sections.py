@@ -414,10 +414,39 @@ class Gates(Section):
     cross_check_persons: int = Field(1_000, ge=0, description="Persons in that sample; 0 leaves the check out.")
 
 
-class Disclosure(Section):
-    """What may leave the building."""
+DISCLOSURE_POLICIES: Mapping[str, Mapping[str, int]] = {
+    "omop5": {"min_cell_count": 5, "round_counts_to": 1},
+    "opensafely": {"min_cell_count": 8, "round_counts_to": 5},
+}
+"""What each policy asks for at least: that of HADES and DARWIN EU; and OpenSAFELY's, counts of seven or fewer
+suppressed and the others rounded to five."""
 
+
+class Disclosure(Section):
+    """What may leave the building. A policy is a floor: what is stricter beside it stands, what is laxer does not."""
+
+    policy: Literal["none", "omop5", "opensafely"] = Field(
+        "none",
+        description="omop5: at least 5 as min_cell_count; opensafely: at least 8, and counts in multiples of 5.",
+    )
     min_cell_count: int = Field(5, ge=0, description="Counts from 1 up to one less than this are suppressed.")
+    round_counts_to: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="Released counts are rounded to a multiple of this, after suppression, and shares formed anew from "
+        "them; 1 leaves them as they are.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _at_least(cls, given: Any) -> Any:
+        """The numbers of the policy where those given are laxer."""
+        if not isinstance(given, dict) or not isinstance(policy := given.get("policy", "none"), str):
+            return given
+        floors = DISCLOSURE_POLICIES.get(policy, {})
+        laxer = {k: v for k, v in floors.items() if not isinstance(given.get(k, 0), int) or given.get(k, 0) < v}
+        return given | {k: v for k, v in laxer.items() if isinstance(given.get(k, 0), int)}
 
 
 ModelName = Literal[

@@ -32,8 +32,10 @@ from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classifie
 from cohort.models import prepared_time
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
+from cohort.protocol_sections import Disclosure
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
 from cohort.reversibility_tables import reversibility_tables
+from cohort.rounding import round_count, rounded
 from cohort.run import peak_memory_mb, versions, write_json, write_table
 from cohort.study import Prepared, forget_settings, read_models
 from cohort.use_pattern_table import use_pattern_table
@@ -108,10 +110,10 @@ def write_release(
     released |= reversibility_tables(result, protocol.disclosure.min_cell_count)
     for seal in ("run.json", "report.html"):  # until both are there again, the folder is no finished run
         (release / seal).unlink(missing_ok=True)
+    released = rounded(released | {"estimates": estimates}, protocol.disclosure.round_counts_to)
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)
-    write_table(release / "estimates.csv", estimates)
-    write_table(release / "estimates.parquet", estimates)
+    write_table(release / "estimates.parquet", released["estimates"])
     write_json(release / "run.json", _run_record(prepared, protocol, balances, result, record))
     return result.diagnostics
 
@@ -203,31 +205,40 @@ def _run_record(
     result: ModelResult,
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
-    survey, threshold = prepared.survey, protocol.disclosure.min_cell_count
+    survey, disclosure = prepared.survey, protocol.disclosure
     return {
         "protocol": protocol.model_dump(mode="json"),
         "protocol_hash": protocol.content_hash(),
         "changes": list(prepared.settings.changes),
-        "cdm": {"location": Path(prepared.settings.cdm).name, **survey.snapshot},
+        "cdm": {"location": Path(prepared.settings.cdm).name, **_shown_snapshot(survey.snapshot, disclosure)},
         "warnings": survey.warnings,
         "versions": versions(),
         "seed": protocol.study.seed,
         "cross_check_difference": next(d.value for d in result.diagnostics if d.diagnostic == CROSS_CHECK),
         "gate": "fail" if any(d.verdict == "fail" for d in result.diagnostics) else "pass",
-        "conservation": [_shown_balance(b, threshold) for b in balances],
+        "conservation": [_shown_balance(b, disclosure) for b in balances],
         **record,
-        "steps": [step | {"rows": _shown_count(step["rows"], threshold)} for step in record["steps"]],
+        "steps": [step | {"rows": _shown_count(step["rows"], disclosure)} for step in record["steps"]],
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     }
 
 
-def _shown_count(count: float, threshold: int) -> float | None:
+def _shown_count(count: float, disclosure: Disclosure) -> float | None:
     """A row count that may be released: many tables have one row per person."""
-    return None if 0 < count < threshold else count
+    if 0 < count < disclosure.min_cell_count:
+        return None
+    return count if disclosure.round_counts_to == 1 else round_count(count, disclosure.round_counts_to)
 
 
-def _shown_balance(balance: Mapping[str, Any], threshold: int) -> dict[str, Any]:
+def _shown_snapshot(snapshot: Mapping[str, Any], disclosure: Disclosure) -> dict[str, Any]:
+    """What the CDM says of itself; the first and last day may be one person's, so of them the year is told."""
+    shown = {k: _shown_count(v, disclosure) if isinstance(v, int) else v for k, v in snapshot.items()}
+    ends = ("earliest_observation_date", "latest_observation_date")
+    return shown | {name: str(shown[name])[:4] if shown.get(name) else None for name in ends}
+
+
+def _shown_balance(balance: Mapping[str, Any], disclosure: Disclosure) -> dict[str, Any]:
     # The last digits of a sum of doses depend on the order in which the database came by the rows.
     told = {name: float(f"{balance[name]:.12g}") for name in ("before", "after")}
-    return {**balance, **{name: _shown_count(value, threshold) for name, value in told.items()}}
+    return {**balance, **{name: _shown_count(value, disclosure) for name, value in told.items()}}

@@ -157,9 +157,14 @@ def _sample(release: Release) -> list[Paragraph]:
 def _suppression(release: Release) -> str:
     reasons = [short_reason(e) for e in release.estimates if e.status != "ok"]
     hidden, impossible = reasons.count(SUPPRESSED), reasons.count("not estimable")
+    to = release.run.get("protocol", {}).get("disclosure", {}).get("round_counts_to", 1)
+    is_rounded = (
+        f" Counts are rounded to multiples of {to}, so parts need not add up to their total, and shares are of rounded "
+        "counts."
+    )
     return (
         f"Of {len(release.estimates):,} estimates asked for, {hidden:,} are suppressed because few persons "
         f"or events stand behind them or beside them, and {impossible:,} could not be estimated. Each is "
         "listed under “Estimates that could not be shown”. What is suppressed is mostly at high age and in "
-        "small classes, so what is shown there is not a random part."
+        "small classes, so what is shown there is not a random part." + (is_rounded if to > 1 else "")
     )

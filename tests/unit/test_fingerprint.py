@@ -50,7 +50,7 @@ def test_neither_place_nor_time_nor_order_of_rows_matters(changed: Changed, know
     ("table", "statement"),
     [
         ("drug_exposure", "update drug_exposure set quantity = quantity + 1 where rowid = 7"),
-        ("drug_exposure", "update drug_exposure set drug_exposure_end_date = drug_exposure_end_date + 1 where rowid = 7"),
+        ("drug_exposure", "update drug_exposure set days_supply = days_supply + 1 where rowid = 7"),
         ("drug_exposure", "insert into drug_exposure select * from drug_exposure where rowid = 7"),
         ("person", "delete from person where rowid = 7"),
         ("vocabulary", "update vocabulary set vocabulary_version = 'another' where rowid = 0"),

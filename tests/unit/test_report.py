@@ -388,6 +388,14 @@ def test_the_terminal_shows_each_planted_ratio_and_a_dash_where_none_is_known(tm
     assert "-" in {row["planted"] for row in rows if row["exposure"] == "TSPO binder"}
 
 
+def test_a_step_that_was_kept_is_told_apart_from_one_that_was_built(page):
+    cost = {"rows": 10, "seconds": 0.5, "peak_memory_mb": 99.0}
+    steps = [{"name": "was_there", **cost, "fresh": True}, {"name": "was_made", **cost, "fresh": False}]
+    words = visible(page(run={"steps": steps}))
+    assert re.search(r"was_there 10 0.5 99(\.0)? kept", words)
+    assert re.search(r"was_made 10 0.5 99(\.0)? built", words)
+
+
 def test_an_overall_truth_needs_the_same_truth_at_all_ages():
     truth = read_truth(TRUTH, "dme", 365)
     assert truth.hazard_ratio("tspo_binder", OVERALL) == pytest.approx(1.25)

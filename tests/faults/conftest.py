@@ -1,0 +1,80 @@
+"""What the tests of faults share: a finished run to compare with, and commands in processes of their own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.unorchestrated import LEAN
+
+Tspo = Callable[..., subprocess.CompletedProcess[str]]
+_COSTS = {"seconds", "done_after_s", "peak_memory_mb", "finished", "fresh", "scans"}
+"""What a run took, and what it found already there."""
+_TIMES = re.compile(r"run finished [^·]*·|<dt>Finished</dt><dd>[^<]*</dd>|<dt>Time</dt><dd>[^<]*</dd>")
+_STEPS = re.compile(r"<summary>Steps: rows, time and memory</summary>.*?</details>", re.DOTALL)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the Prefect of these tests keeps its database."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def tspo(home: Path) -> Tspo:
+    """`tspo` in a process of its own; keyword arguments are of `subprocess.run`."""
+
+    def run(*arguments: object, environment: dict[str, str] | None = None, **more: Any) -> Any:
+        command = [sys.executable, "-m", "flows.cli", *map(str, arguments)]
+        chosen = clean_environment(home) | (environment or {})
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, env=chosen, check=False, **more)
+
+    return run
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """This process's environment without a Prefect of somebody else's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return kept | {"PREFECT_HOME": str(home)}
+
+
+@pytest.fixture(scope="session")
+def finished(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory, tspo: Tspo) -> Path:
+    """The folder of a run that nothing disturbed."""
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    done = tspo("run", "--cdm", small_cdm, "--out", out, "--protocol", LEAN)
+    assert done.returncode in (0, 3), done.stderr
+    return out
+
+
+def difference(one: Path, other: Path) -> list[str]:
+    """Names of released files that differ between two runs, but for what a run took."""
+    names = sorted({path.name for out in (one, other) for path in (out / "release").iterdir()})
+    return [name for name in names if _content(one / "release" / name) != _content(other / "release" / name)]
+
+
+def _content(path: Path) -> object:
+    if not path.exists():
+        return "absent"
+    if path.name == "run.json":
+        return _without_costs(json.loads(path.read_text(encoding="utf-8")))
+    if path.name == "report.html":
+        return _STEPS.sub("", _TIMES.sub("", path.read_text(encoding="utf-8")))
+    return path.read_bytes()
+
+
+def _without_costs(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_costs(inner) for name, inner in value.items() if name not in _COSTS}
+    return [_without_costs(inner) for inner in value] if isinstance(value, list) else value
+
+
+def unfinished_files(out: Path) -> list[str]:
+    """Files that are neither whole nor hidden from a reader."""
+    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if ".part" in path.name)

@@ -1,0 +1,53 @@
+"""The study without Prefect, in one process that may be told to die: `python -m tests.faults.unorchestrated CDM OUT N`.
+
+Files appear by renaming alone. Just before the Nth of them would, the process kills itself as the kernel would in want
+of memory: nothing is closed, nothing is cleared. With N of 0 it lives.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from cohort.analyses import PRIMARY
+from cohort.engine import TableRef
+from cohort.release import write_release
+from cohort.report import build_report
+from cohort.study import DESCRIPTIONS, RunSettings, build_tables, describe_one, fit_one, prepare_run, write_inputs
+
+LEAN = Path(__file__).with_name("lean.toml")
+
+
+def die_before(number: int) -> None:
+    """Kill this process before the file with this number appears."""
+    rename, appeared = Path.replace, 0
+
+    def replace(self: Path, target: Any) -> Path:
+        nonlocal appeared
+        appeared += 1
+        if appeared == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rename(self, target)
+
+    Path.replace = replace  # type: ignore[method-assign,assignment]
+
+
+def run(cdm: str, out: str) -> None:
+    """The tables, models, release and report of the study, as the flow makes them."""
+    prepared = prepare_run(RunSettings(cdm=cdm, out=out, protocol=str(LEAN)), is_dry=True)
+    with prepared.settings.folder.create().locked():
+        write_inputs(prepared)
+        tables: dict[str, dict[str, TableRef]] = {PRIMARY: build_tables(prepared, PRIMARY)}
+        for analysis in prepared.planned[1:]:
+            tables[analysis] = build_tables(prepared, analysis, tables[PRIMARY])
+        models = [fit_one(prepared, a, m, tables[a]) for a in prepared.planned for m in prepared.analysis(a).models]
+        described = {name: describe_one(prepared, name, tables[PRIMARY]) for name in DESCRIPTIONS}
+        record = {"steps": [], "models": [], "scans": {}, "failures": {}, "seconds": 0.0}
+        write_release(prepared, tables[PRIMARY], models, described, record)
+        build_report(prepared.settings.folder.release)
+
+
+if __name__ == "__main__":
+    die_before(int(sys.argv[3]))
+    run(sys.argv[1], sys.argv[2])
