@@ -33,7 +33,7 @@ def limitations(
         Paragraph("Dose", _dose(release)),
         Paragraph("Outcome", _outcome(terms, protocol)),
         Paragraph("Many estimates, one test", _MULTIPLE),
-        Paragraph("Suppression", _suppression(release)),
+        Paragraph("Suppression", _suppression(release, protocol)),
         *_sample(release),
     ]
 
@@ -154,10 +154,10 @@ def _sample(release: Release) -> list[Paragraph]:
     return [Paragraph("Sample", f"{said}, drawn at random: without bias, and with wider intervals.")]
 
 
-def _suppression(release: Release) -> str:
+def _suppression(release: Release, protocol: Protocol | None) -> str:
     reasons = [short_reason(e) for e in release.estimates if e.status != "ok"]
     hidden, impossible = reasons.count(SUPPRESSED), reasons.count("not estimable")
-    to = release.run.get("protocol", {}).get("disclosure", {}).get("round_counts_to", 1)
+    to = protocol.disclosure.round_counts_to if protocol else 1
     is_rounded = (
         f" Counts are rounded to multiples of {to}, so parts need not add up to their total, and shares are of rounded "
         "counts."
