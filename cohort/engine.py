@@ -10,8 +10,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -203,7 +203,7 @@ def build(
     temporary = path.with_suffix(".parquet.part")
     bound = {name: parameters[name] for name in step.parameters}
     try:
-        with connect() as connection:
+        with plain_errors(f"Table {step.name} could not be built"), connect() as connection:
             for table in inputs:
                 connection.execute(
                     f"create or replace view {table.name} as select * from read_parquet({file_literal(table.path)})"
@@ -214,14 +214,24 @@ def build(
                 f"content: '{_escaped(content.as_text())}'}})",
                 bound,
             )
-        temporary.replace(path)
-    except (duckdb.Error, OSError) as error:
-        # `from None`: what the database says may quote a value of a patient.
-        raise TspoError(f"Table {step.name} could not be built: {_reason(error)}") from None
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     rows = pq.read_metadata(path).num_rows
     return TableRef(step.name, str(path), key, rows, seconds=time.perf_counter() - started)
+
+
+@contextmanager
+def plain_errors(what: str) -> Iterator[None]:
+    """Tell what the engine or the disk refuses in our words: `what: why, and the cure`.
+
+    Raises:
+        TspoError: in place of what they raise, whose text may quote a value of a patient.
+    """
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        raise TspoError(f"{what}: {_reason(error)}") from None
 
 
 def _reason(error: duckdb.Error | OSError) -> str:

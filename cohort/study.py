@@ -22,7 +22,17 @@ from cohort.cdm import CDM_TABLES
 from cohort.content import Content, digest, stored_key
 from cohort.counts import known_doses
 from cohort.curves import incidence_curves
-from cohort.engine import Step, TableRef, build, content_of, input_table, load_steps, steps_for, write_input
+from cohort.engine import (
+    Step,
+    TableRef,
+    build,
+    content_of,
+    input_table,
+    load_steps,
+    plain_errors,
+    steps_for,
+    write_input,
+)
 from cohort.feasibility import Survey, survey
 from cohort.fingerprint import fingerprint, require_same, stamp
 from cohort.fitting import PATTERN_COLUMNS, study_counts
@@ -132,7 +142,7 @@ def prepare_run(settings: RunSettings, is_dry: bool = False) -> Prepared:
         CannotStudy: the CDM lacks what the study needs.
     """
     protocol = settings.load_protocol()
-    with open_cdm(settings.cdm, settings.resources) as cdm:
+    with open_cdm(settings.cdm, settings.resources) as cdm, plain_errors("The CDM cannot be read"):
         before = stamp(settings.cdm)
         found = survey(cdm, protocol)
         cdm_keys = fingerprint(cdm.connection)

@@ -7,6 +7,8 @@ inside the commands, so that `--help` answers at once.
 import atexit
 import os
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,7 +21,7 @@ from flows.cli.worlds import expect, simulate, validate
 
 
 class _Group(click.Group):
-    """Commands whose foreseen errors end in a message and an exit code, never in a traceback."""
+    """Commands whose errors end in a message and an exit code, never in a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -27,9 +29,28 @@ class _Group(click.Group):
         except TspoError as error:
             click.secho(f"tspo: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
             ctx.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if "TSPO_TRACEBACK" in os.environ:
+                raise
+            click.secho(f"tspo: {_fault(error)}", err=True, fg="red" if sys.stderr.isatty() else None)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("tspo: stopped; what was finished is kept, and the same command goes on from there.", err=True)
             ctx.exit(130)
+
+
+def _fault(error: Exception) -> str:
+    """What to say of an error that nobody foresaw: where it is, and not its text, which may quote a patient's value."""
+    here = Path(__file__).parents[2]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(here)]
+    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    where = f" at {Path(ours[-1].filename).relative_to(here)}:{ours[-1].lineno}" if ours else ""
+    return (
+        f"a fault of this program: {type(error).__name__}{where}. Please report this line; it holds nothing of a "
+        "patient. Set TSPO_TRACEBACK=1 to see the whole of it, which may."
+    )
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,9 +1,11 @@
 """A run that is killed, wherever it is, goes on where it was and ends as if nothing had happened."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,7 +58,7 @@ def test_a_run_may_be_killed_before_every_file(small_cdm: Path, tmp_path: Path, 
         number += 1
         assert number < MOST
     assert deaths > 100
-    assert number >= FILES_OF_A_RELEASE
+    assert number >= len([*(out / "release").iterdir()])
     assert difference(out, undisturbed) == []
 
 
@@ -74,13 +76,20 @@ def test_tspo_run_killed_and_started_again_gives_the_same_release(
 ) -> None:
     out = tmp_path / "run"
     command = ["run", "--cdm", str(small_cdm), "--out", str(out), "--protocol", str(LEAN)]
-    process = subprocess.Popen([sys.executable, "-m", "flows.cli", *command], env=clean_environment(home),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *command],
+        env=clean_environment(home),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 120
     while new_tables(out) < tables and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
     assert process.wait() == -signal.SIGKILL
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # Prefect's server, which outlives a run that is killed
     assert not (out / "release" / "run.json").exists()
     refused = tspo("report", out)
     assert (refused.returncode, "holds no finished run" in refused.stderr) == (2, True)
