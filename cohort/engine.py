@@ -215,6 +215,9 @@ def build(
                 f"(format parquet, compression zstd, kv_metadata {{content_key: '{key}'}})",
                 bound,
             )
+    except TspoError:  # a file of the CDM is broken, and the door has said which
+        temporary.unlink(missing_ok=True)
+        raise
     except duckdb.Error as error:
         temporary.unlink(missing_ok=True)
         # `from None`: what the database says below its first line may quote a value of a patient.
