@@ -22,7 +22,7 @@ from cohort.analyses import PRIMARY
 from cohort.errors import UsageError
 from cohort.grid import file_name
 
-_PACKAGES = ("duckdb", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
+_PACKAGES = ("duckdb", "adbc-driver-postgresql", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import duckdb
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cohort.analyses import PRIMARY, Analysis, analyses
 from cohort.cdm import CDM_TABLES
@@ -28,11 +28,12 @@ from cohort.fitting import PATTERN_COLUMNS, study_counts
 from cohort.grid import file_name
 from cohort.inputs import study_inputs, study_parameters
 from cohort.models import Setting, fit_model, prepared_time
+from cohort.needs import needs_of
 from cohort.protocol import Protocol, load_protocol
 from cohort.results import ModelResult
 from cohort.risks import absolute_risks
 from cohort.run import RunFolder, return_memory, write_json, write_table
-from cohort.source import Resources, open_cdm, open_database
+from cohort.source import Resources, local, open_cdm, open_database, refuse_password
 
 DOSE_REMEDY = "dose_remedy"
 MODEL_TABLES = ("risk_pattern", "risk_change", "exposure_time", "dose_known")
@@ -56,7 +57,10 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cdm: str = Field(description="A .duckdb file, or a folder of Parquet or CSV files named by table; read only.")
+    cdm: Annotated[str, AfterValidator(refuse_password)] = Field(
+        description="A .duckdb file, a folder of Parquet or CSV files named by table, postgresql://host/database, or "
+        "prefect://secret/NAME for a block that holds such a URL; read only, and without a password."
+    )
     out: str = Field(description="The run's folder; made if it is not there.")
     protocol: str | None = Field(
         None, description="A protocol file, or the name of a preset; none: the primary protocol."
@@ -77,6 +81,11 @@ class RunSettings(BaseModel):
     def folder(self) -> RunFolder:
         """The run's folder."""
         return RunFolder(Path(self.out))
+
+    @property
+    def cdm_copy(self) -> Path:
+        """Where the copy of what the study needs of a CDM on a server lies."""
+        return self.folder.private / "cdm"
 
     @property
     def resources(self) -> Resources:
@@ -125,12 +134,13 @@ def prepare_run(settings: RunSettings) -> Prepared:
         CannotStudy: the CDM lacks what the study needs.
     """
     protocol = settings.load_protocol()
-    with open_cdm(settings.cdm, settings.resources) as cdm:
+    frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
+    needs = needs_of(frames.values())
+    with open_cdm(settings.cdm, settings.resources, copy=settings.cdm_copy, needs=needs) as cdm:
         found = survey(cdm, protocol)
         cdm_keys = {name: _digest(stamp) for name, stamp in cdm.fingerprint().items()}
         cdm.require()
     folder = settings.folder.create()
-    frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
     inputs = {
         name: {table: write_input(frame, table, folder.tables(name) / "inputs") for table, frame in tables.items()}
         for name, tables in frames.items()
@@ -188,7 +198,7 @@ def _database(settings: RunSettings, step: Step) -> Iterator[duckdb.DuckDBPyConn
         with open_database(settings.resources, spill) as connection:
             yield connection
     else:
-        with open_cdm(settings.cdm, settings.resources, spill) as cdm:
+        with open_cdm(local(settings.cdm, settings.cdm_copy), settings.resources, spill) as cdm:
             yield cdm.connection
 
 

@@ -46,6 +46,7 @@ from cohort.study import (
     tables_of,
 )
 from cohort.summary import artifact_rows, summary_markdown
+from flows.blocks import location_of
 from flows.progress import tell
 
 
@@ -60,7 +61,7 @@ class StudyOutcome(BaseModel):
 @task(name="prepare", cache_policy=NO_CACHE)
 def prepare(settings: RunSettings) -> Prepared:
     """Check the CDM and the protocol, and write the study's lists."""
-    return prepare_run(settings)
+    return prepare_run(settings.model_copy(update={"cdm": location_of(settings.cdm)}))
 
 
 @task(name="table", task_run_name="{analysis}: {step}", cache_policy=NO_CACHE)
