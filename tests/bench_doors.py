@@ -1,16 +1,24 @@
 """One synthetic CDM through every door: seconds, memory, what is copied, and whether the released numbers are the same.
 
 `python -m tests.bench_doors [PERSONS ...]`; needs PostgreSQL on this machine. Each study runs in a process of its own,
-with the primary analysis and one lag; what PostgreSQL itself takes is not in the figures of memory.
+without Prefect, with the primary analysis and one lag. Seconds are by the clock and, in brackets, of the processor: the
+second are nearly the same on a busy machine. What PostgreSQL itself takes is in the first only, and not in memory.
 """
 
+import json
+import resource
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
+from cohort.study import RunSettings, prepare_run
 from tests.bench_scale import tspo
+from tests.bench_unorchestrated import finish
 from tests.doors.server import binaries, running
 from tests.doors.writers import STYLES, parquet_folder, tables_of_file, text_folder
 
@@ -52,20 +60,41 @@ def measure(persons: int, folder: Path) -> None:
     first: dict[str, bytes] = {}
     with doors(cdm, folder) as found:
         print(f"\n{persons:,} persons", flush=True)
-        print(f"{'door':<12}{'stored MB':>10}{'copied MB':>10}{'check s':>9}{'run s':>8}{'peak MB':>9}  numbers")
+        print(f"{'door':<12}{'stored MB':>10}{'copied MB':>10}{'open s':>14}{'study s':>16}{'peak MB':>9}  numbers")
         for door, (location, stored) in found.items():
             out = folder / f"run {door}"
-            check_s, _ = tspo("check", "--cdm", location, "--protocol", str(protocol))
-            run_s, peak = tspo("run", "--cdm", location, "--out", str(out), "--protocol", str(protocol))
+            command = [sys.executable, "-m", "tests.bench_doors", "--one", location, str(out), str(protocol)]
+            told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
             released = {path.name: path.read_bytes() for path in sorted((out / "release").glob("*.csv"))}
             first = first or released
             differ = sorted(name for name in first | released if first.get(name) != released.get(name))
             copied = _bytes(out / "private" / "cdm")
             print(
-                f"{door:<12}{stored / 1e6:>10.1f}{copied / 1e6:>10.1f}{check_s:>9.1f}{run_s:>8.1f}{peak:>9.0f}  "
+                f"{door:<12}{stored / 1e6:>10.1f}{copied / 1e6:>10.1f}{_seconds(told['open']):>14}"
+                f"{_seconds(told['study']):>16}{told['peak_mb']:>9.0f}  "
                 f"{'differ: ' + ', '.join(differ) if differ else f'identical in {len(first)} files'}",
                 flush=True,
             )
+
+
+def one(location: str, out: str, protocol: str) -> None:
+    """A study in this process; what it took goes to stdout."""
+    marks = [_now()]
+    prepared = prepare_run(RunSettings(cdm=location, out=out, protocol=protocol))
+    marks.append(_now())
+    finish(prepared)
+    marks.append(_now())
+    taken = [[round(b - a, 1) for a, b in zip(*pair, strict=True)] for pair in pairwise(marks)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"open": taken[0], "study": taken[1], "peak_mb": peak}))
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _seconds(pair: list[float]) -> str:
+    return f"{pair[0]:.1f} ({pair[1]:.1f})"
 
 
 def _bytes(path: Path) -> int:
@@ -74,6 +103,9 @@ def _bytes(path: Path) -> int:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--one"]:
+        one(*sys.argv[2:])
+        return
     for persons in [int(word) for word in sys.argv[1:]] or PERSONS:
         with tempfile.TemporaryDirectory() as folder:
             measure(persons, Path(folder))
