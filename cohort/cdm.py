@@ -138,3 +138,6 @@ CDM_TABLES: tuple[Table, ...] = (
         without="the CDM's name and version are not known",
     ),
 )
+
+VOCABULARY_TABLES = frozenset({"concept", "concept_ancestor", "drug_strength", "vocabulary"})
+"""The tables that a site may keep apart from its patients' data, and share between CDMs."""

@@ -12,6 +12,7 @@ import duckdb
 from cohort.cdm import CDM_TABLES, Table
 from cohort.content import digest
 from cohort.errors import TspoError
+from cohort.source.location import place_of
 
 
 def fingerprint(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -33,7 +34,10 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
 
 def stamp(location: str) -> str:
     """A text that changes when a file of the CDM is replaced, grows, or is written to; empty for a server."""
-    path = Path(location).expanduser()
+    place = place_of(location)
+    if place.is_server:  # what is read of it is a copy
+        return ""
+    path = Path(place.text).expanduser()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else []
     found = [(str(file), (status := file.stat()).st_ino, status.st_size, status.st_mtime_ns) for file in files]
     return digest(map(str, found)) if found else ""

@@ -6,7 +6,6 @@ file appears whole or not at all.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -37,6 +36,7 @@ from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, 
 from cohort.reversibility_tables import reversibility_tables
 from cohort.rounding import round_count, rounded
 from cohort.run import peak_memory_mb, versions, write_json, write_table
+from cohort.source import released_location
 from cohort.study import Prepared, forget_settings, read_models
 from cohort.use_pattern_table import use_pattern_table
 
@@ -210,7 +210,7 @@ def _run_record(
         "protocol": protocol.model_dump(mode="json"),
         "protocol_hash": protocol.content_hash(),
         "changes": list(prepared.settings.changes),
-        "cdm": {"location": Path(prepared.settings.cdm).name, **_shown_snapshot(survey.snapshot, disclosure)},
+        "cdm": {"location": released_location(prepared.settings.cdm), **_shown_snapshot(survey.snapshot, disclosure)},
         "warnings": survey.warnings,
         "versions": versions(),
         "seed": protocol.study.seed,

@@ -24,7 +24,7 @@ from cohort.analyses import PRIMARY
 from cohort.errors import UsageError
 from cohort.grid import file_name
 
-_PACKAGES = ("duckdb", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
+_PACKAGES = ("duckdb", "adbc-driver-postgresql", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,29 @@ class RunFolder:
         return self
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep the folder for this run; the system gives it free when the process ends, however it ends.
+    def opened(self) -> Iterator[None]:
+        """Make the folder if it is not there, and keep it for this run; what stays empty is taken away again.
+
+        The system gives it free when the process ends, however it ends.
 
         Raises:
-            UsageError: another run has it.
+            UsageError: another run has it, or it cannot be written to.
         """
+        made = [path for path in (self.release, self.private, self.root) if not path.exists()]
+        self.create()
+        try:
+            with self._locked():
+                yield
+        except BaseException:
+            if self.private in made and [path.name for path in self.private.iterdir()] == ["lock"]:
+                (self.private / "lock").unlink()
+            for path in made:
+                with suppress(OSError):  # it is not empty
+                    path.rmdir()
+            raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         with (self.private / "lock").open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

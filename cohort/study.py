@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import duckdb
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cohort.analyses import PRIMARY, Analysis, analyses
 from cohort.cdm import CDM_TABLES
@@ -39,11 +39,12 @@ from cohort.fitting import PATTERN_COLUMNS, study_counts
 from cohort.grid import file_name
 from cohort.inputs import study_inputs, study_parameters
 from cohort.models import Setting, fit_model, prepared_time
+from cohort.needs import needs_of
 from cohort.protocol import Protocol, load_protocol
 from cohort.results import ModelResult
 from cohort.risks import absolute_risks
 from cohort.run import RunFolder, return_memory, write_json, write_table
-from cohort.source import Resources, open_cdm, open_database
+from cohort.source import Resources, local, open_cdm, open_database, refuse_password
 
 DOSE_REMEDY = "dose_remedy"
 MODEL_TABLES = ("risk_pattern", "risk_change", "exposure_time", "dose_known")
@@ -67,7 +68,10 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cdm: str = Field(description="A .duckdb file, or a folder of Parquet or CSV files named by table; read only.")
+    cdm: Annotated[str, AfterValidator(refuse_password)] = Field(
+        description="A .duckdb file, a folder of Parquet or CSV files named by table, postgresql://host/database, or "
+        "prefect://secret/NAME for a block that holds such a URL; read only, and without a password."
+    )
     out: str = Field(description="The run's folder; made if it is not there.")
     protocol: str | None = Field(
         None, description="A protocol file, or the name of a preset; none: the primary protocol."
@@ -88,6 +92,11 @@ class RunSettings(BaseModel):
     def folder(self) -> RunFolder:
         """The run's folder."""
         return RunFolder(Path(self.out))
+
+    @property
+    def cdm_copy(self) -> Path:
+        """Where the copy of what the study needs of a CDM on a server lies."""
+        return self.folder.private / "cdm"
 
     @property
     def resources(self) -> Resources:
@@ -142,35 +151,28 @@ def prepare_run(settings: RunSettings, is_dry: bool = False) -> Prepared:
         CannotStudy: the CDM lacks what the study needs.
     """
     protocol = settings.load_protocol()
-    with open_cdm(settings.cdm, settings.resources) as cdm, plain_errors("The CDM cannot be read"):
+    frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
+    copy = None if is_dry else settings.cdm_copy
+    opened = open_cdm(settings.cdm, settings.resources, copy=copy, needs=needs_of(frames.values()))
+    with opened as cdm, plain_errors("The CDM cannot be read"):
         before = stamp(settings.cdm)
         found = survey(cdm, protocol)
         cdm_keys = fingerprint(cdm.connection)
         cdm.require()
     inputs = {
-        a.name: {
-            name: input_table(frame, name, _inputs(settings, a)) for name, frame in study_inputs(a.protocol).items()
+        name: {
+            table: input_table(frame, table, settings.folder.tables(name) / "inputs") for table, frame in own.items()
         }
-        for a in analyses(protocol)
+        for name, own in frames.items()
     }
     facts = {"cdm_keys": cdm_keys, "cdm_stamp": before, "survey": found}
     prepared = Prepared(settings=settings, inputs=inputs, planned=tuple(inputs), **facts)
     if not is_dry:
         settings.folder.create()
-        write_inputs(prepared)
+        for name, own in frames.items():
+            for table, frame in own.items():
+                write_input(frame, table, settings.folder.tables(name) / "inputs")
     return prepared
-
-
-def write_inputs(prepared: Prepared) -> None:
-    """Write the tables that the SQL is given, into a run's folder that is there."""
-    for name in prepared.inputs:
-        analysis = prepared.analysis(name)
-        for table, frame in study_inputs(analysis.protocol).items():
-            write_input(frame, table, _inputs(prepared.settings, analysis))
-
-
-def _inputs(settings: RunSettings, analysis: Analysis) -> Path:
-    return settings.folder.tables(analysis.name) / "inputs"
 
 
 def steps_of(analysis: Analysis) -> list[Step]:
@@ -231,7 +233,7 @@ def _database(prepared: Prepared, step: Step) -> Iterator[duckdb.DuckDBPyConnect
         with open_database(settings.resources, spill) as connection:
             yield connection
     else:
-        with open_cdm(settings.cdm, settings.resources, spill) as cdm:
+        with open_cdm(local(settings.cdm, settings.cdm_copy), settings.resources, spill) as cdm:
             yield cdm.connection
         require_same(settings.cdm, prepared.cdm_stamp)
 

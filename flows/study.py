@@ -44,9 +44,9 @@ from cohort.study import (
     steps_of,
     table_keys,
     tables_of,
-    write_inputs,
 )
 from cohort.summary import artifact_rows, summary_markdown
+from flows.blocks import location_of
 from flows.progress import tell
 
 
@@ -60,8 +60,8 @@ class StudyOutcome(BaseModel):
 
 @task(name="prepare", cache_policy=NO_CACHE)
 def prepare(settings: RunSettings) -> Prepared:
-    """Check the CDM and the protocol; nothing is written yet."""
-    return prepare_run(settings, is_dry=True)
+    """Check the CDM and the protocol, and write the study's lists."""
+    return prepare_run(settings.model_copy(update={"cdm": location_of(settings.cdm)}))
 
 
 @task(name="table", task_run_name="{analysis}: {step}", cache_policy=NO_CACHE)
@@ -117,11 +117,10 @@ def publish(prepared: Prepared) -> None:
 def study(settings: RunSettings) -> StudyOutcome:
     """Run the whole study: tables, models, release, report."""
     started = time.perf_counter()
-    prepared = prepare(settings)
-    for warning in prepared.survey.warnings:
-        get_run_logger().warning(warning)
-    with settings.folder.create().locked():
-        write_inputs(prepared)
+    with settings.folder.opened():
+        prepared = prepare(settings)
+        for warning in prepared.survey.warnings:
+            get_run_logger().warning(warning)
         work = _Work(prepared, started)
         work.do()
         record = {

@@ -10,11 +10,11 @@ from cohort.analyses import PRIMARY
 from cohort.engine import TableRef
 from cohort.release import write_release
 from cohort.report import build_report
-from cohort.study import DESCRIPTIONS, RunSettings, build_tables, describe_one, fit_one, prepare_run
+from cohort.study import DESCRIPTIONS, Prepared, RunSettings, build_tables, describe_one, fit_one, prepare_run
 
 
-def main() -> None:
-    prepared = prepare_run(RunSettings(cdm=sys.argv[1], out=sys.argv[2]))
+def finish(prepared: Prepared) -> None:
+    """Everything of a run after preparing it, one after the other."""
     tables: dict[str, dict[str, TableRef]] = {PRIMARY: build_tables(prepared, PRIMARY)}
     prepared = prepared.without_idle_bounds(tables[PRIMARY])
     for analysis in prepared.planned[1:]:
@@ -24,6 +24,10 @@ def main() -> None:
     record = {"steps": [], "models": [], "scans": {}, "failures": {}, "seconds": 0.0}
     write_release(prepared, tables[PRIMARY], models, described, record)
     build_report(prepared.settings.folder.release)
+
+
+def main() -> None:
+    finish(prepare_run(RunSettings(cdm=sys.argv[1], out=sys.argv[2])))
 
 
 if __name__ == "__main__":

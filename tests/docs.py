@@ -60,6 +60,7 @@ CONFIG_FILES = {
     "tspo_findings.csv": "What a finding in words counts as: the level of affinity of each, and why.",
     "covariates.csv": "Concept sets that are looked at on entry: those that may be adjusted for, those never, and why.",
     "dosage_forms.csv": "Words in a product's name that state its route, and whether that is in scope.",
+    "cdm_columns.csv": "The columns of each CDM table in their order, for files without a header, by version.",
     "routes.csv": "Routes of records, for products whose name states none, and whether they are in scope.",
     "inpatient_visits.csv": "Kinds of visit that are a stay in hospital, during which tablets at home may wait.",
     "mass_units.csv": "Units of strength that are a mass, and what each is in mg.",

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from flows.blocks import location_of
 from flows.cli.options import cdm_option, changes_option, protocol_option
 from flows.terminal import print_rows
 
@@ -22,11 +23,13 @@ def check(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
     Example: tspo check --cdm cdm.duckdb
     """
     from cohort.feasibility import survey
+    from cohort.inputs import study_inputs
+    from cohort.needs import needs_of
     from cohort.protocol import load_protocol
     from cohort.source import open_cdm
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    with open_cdm(cdm) as opened:
+    with open_cdm(location_of(cdm), needs=needs_of([study_inputs(chosen)])) as opened:
         found = survey(opened, chosen)
     print_rows("Rows by table", [{"table": name, "rows": f"{rows:,}"} for name, rows in found.rows.items()])
     for warning in found.warnings:
@@ -49,13 +52,16 @@ def codes(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
     Example: tspo codes --cdm cdm.duckdb
     """
     from cohort.feasibility import concept_set_codes, dose_coverage, drug_codes, resolve_vocabulary
+    from cohort.inputs import study_inputs
+    from cohort.needs import needs_of
     from cohort.protocol import load_protocol
     from cohort.source import open_cdm
     from cohort.summary import coverage_rows
     from cohort.tabular import as_text
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    with TemporaryDirectory() as spill, open_cdm(cdm, spill=Path(spill)) as opened:
+    needs = needs_of([study_inputs(chosen)])
+    with TemporaryDirectory() as spill, open_cdm(location_of(cdm), spill=Path(spill), needs=needs) as opened:
         opened.require()
         resolve_vocabulary(opened.connection, chosen)
         drugs, sets = drug_codes(opened.connection), concept_set_codes(opened.connection)

@@ -8,7 +8,12 @@ GATE_FAILED = 3
 """Exit code of what is done, but whose diagnostic gate failed."""
 
 cdm_option = click.option(
-    "--cdm", required=True, metavar="CDM", help="A .duckdb file, or a folder of Parquet or CSV files named by table."
+    "--cdm",
+    required=True,
+    metavar="CDM",
+    help="A .duckdb file; a folder of Parquet or CSV files named by table; postgresql://host/database, with "
+    "?cdm_schema=NAME&vocabulary_schema=NAME where there are several, and user and password from PGUSER, PGPASSWORD, "
+    "PGPASSFILE or PGSERVICE; or prefect://secret/BLOCK, a Secret block that holds such a URL.",
 )
 protocol_option = click.option(
     "--protocol",

@@ -14,7 +14,7 @@ from cohort.analyses import PRIMARY
 from cohort.engine import TableRef
 from cohort.release import write_release
 from cohort.report import build_report
-from cohort.study import DESCRIPTIONS, RunSettings, build_tables, describe_one, fit_one, prepare_run, write_inputs
+from cohort.study import DESCRIPTIONS, RunSettings, build_tables, describe_one, fit_one, prepare_run
 
 LEAN = Path(__file__).with_name("lean.toml")
 
@@ -35,9 +35,9 @@ def die_before(number: int) -> None:
 
 def run(cdm: str, out: str) -> None:
     """The tables, models, release and report of the study, as the flow makes them."""
-    prepared = prepare_run(RunSettings(cdm=cdm, out=out, protocol=str(LEAN)), is_dry=True)
-    with prepared.settings.folder.create().locked():
-        write_inputs(prepared)
+    settings = RunSettings(cdm=cdm, out=out, protocol=str(LEAN))
+    with settings.folder.opened():
+        prepared = prepare_run(settings)
         tables: dict[str, dict[str, TableRef]] = {PRIMARY: build_tables(prepared, PRIMARY)}
         for analysis in prepared.planned[1:]:
             tables[analysis] = build_tables(prepared, analysis, tables[PRIMARY])

@@ -1,0 +1,20 @@
+"""The door: a CDM as it is, opened read-only and shown to the SQL as views with the study's names and types.
+
+In: a DuckDB file, a folder of Parquet or CSV files, or a PostgreSQL database. Out: a DuckDB connection whose views hold
+just the columns that the study reads. Whatever is missing or cannot be read is said by table and column.
+"""
+
+from cohort.source.cdm import Cdm, open_cdm
+from cohort.source.database import Resources, first_row, open_database
+from cohort.source.location import local, refuse_password, released_location
+
+__all__ = [
+    "Cdm",
+    "Resources",
+    "first_row",
+    "local",
+    "open_cdm",
+    "open_database",
+    "refuse_password",
+    "released_location",
+]

@@ -1,0 +1,45 @@
+"""What a door finds: where each CDM table lies, and what is wrong with those that cannot be read.
+
+Shared by the doors and by `cdm`; it opens nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One CDM table.
+
+    Attributes:
+        sql: what reads it in a `from`.
+        files: the files behind it.
+        rows: its number of rows where the door knows it, for `files` may hold only what the study asks for.
+    """
+
+    sql: str
+    files: tuple[Path, ...] = ()
+    rows: int | None = None
+
+
+@dataclass
+class Found:
+    """What is behind a door: the tables by name, and what is wrong with a table that is there but cannot be used."""
+
+    relations: dict[str, Relation] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def files(self) -> list[Path]:
+        """All files behind the tables."""
+        return list(dict.fromkeys(file for relation in self.relations.values() for file in relation.files))
+
+
+def quoted(name: str, mark: str = '"') -> str:
+    """A name as an SQL identifier, or with the mark `'` a text as an SQL literal."""
+    return mark + name.replace(mark, mark * 2) + mark
+
+
+def listed(texts: Iterable[object]) -> str:
+    """Texts as a list of literals that DuckDB reads."""
+    return "[" + ", ".join(quoted(str(text), "'") for text in texts) + "]"
