@@ -78,9 +78,9 @@ def load_steps(folder: Path | None = None) -> dict[str, Step]:
         raise TspoError(f"Tables read one another in a circle: {' -> '.join(error.args[1])}.") from None
 
 
-def steps_for(wanted: Iterable[str]) -> list[Step]:
-    """The wanted tables and everything that they are made from, each after what it reads."""
-    steps, needed = load_steps(), set(wanted)
+def steps_for(wanted: Iterable[str], folder: Path | None = None) -> list[Step]:
+    """The wanted tables of a folder and all of it that they are made from, each after what it reads."""
+    steps, needed = load_steps(folder), set(wanted)
     for step in reversed(steps.values()):
         if step.name in needed:
             needed.update(step.reads)
@@ -88,13 +88,19 @@ def steps_for(wanted: Iterable[str]) -> list[Step]:
 
 
 def create_tables(
-    connection: duckdb.DuckDBPyConnection, wanted: Iterable[str], parameters: Mapping[str, object]
+    connection: duckdb.DuckDBPyConnection,
+    wanted: Iterable[str],
+    parameters: Mapping[str, object],
+    folder: Path | None = None,
 ) -> None:
     """Make the wanted tables, and what they need, as temporary tables of a connection that has everything they read.
 
     For what must be known before a run, or is too small for one; a run builds Parquet files with `build`.
+
+    Args:
+        folder: where their selects lie; None for those of the study.
     """
-    for step in steps_for(wanted):
+    for step in steps_for(wanted, folder):
         bound = {name: parameters[name] for name in step.parameters}
         connection.execute(f"create or replace temporary table {step.name} as {step.sql}", bound)
 

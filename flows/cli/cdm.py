@@ -1,4 +1,4 @@
-"""`tspo check` and `tspo codes`: what a CDM offers to the study."""
+"""`tspo check`, `tspo codes` and `tspo plan`: what a CDM offers to the study, and what a run will take."""
 
 import sys
 from collections.abc import Sequence
@@ -7,35 +7,42 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from flows.cli.options import cdm_option, changes_option, protocol_option
-from flows.terminal import print_rows
+from flows.cli.options import STDOUT, cdm_option, changes_option, json_option, protocol_option, write_json_to
+from flows.terminal import print_rows, progress
 
 
 @click.command()
 @cdm_option
 @protocol_option
 @changes_option
-def check(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
+@json_option
+def check(cdm: str, protocol: str | None, changes: Sequence[str], json_file: str | None) -> None:
     """Say what the study needs of a CDM, and what it finds there.
 
     \b
     Example: tspo check --cdm cdm.duckdb
     """
-    from cohort.feasibility import survey
+    from cohort.feasibility import check as look
+    from cohort.feasibility.pages import check_pages
     from cohort.protocol import load_protocol
     from cohort.source import open_cdm
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    with open_cdm(cdm) as opened:
-        found = survey(opened, chosen)
-    print_rows("Rows by table", [{"table": name, "rows": f"{rows:,}"} for name, rows in found.rows.items()])
-    for warning in found.warnings:
-        click.echo(f"warning: {warning}")
+    with progress("Reading the CDM"), TemporaryDirectory() as spill, open_cdm(cdm, spill=Path(spill)) as opened:
+        found = look(opened, chosen)
+    if json_file:
+        write_json_to(json_file, found.model_dump_json(indent=2))
+    if json_file != STDOUT:
+        for title, rows in check_pages(found).items():
+            print_rows(title, rows)
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}")
     for problem in found.problems:
         click.echo(f"problem: {problem}", err=True)
-    if found.problems:
+    if not found.can_run:
         sys.exit(1)
-    click.echo("This CDM can be studied.")
+    if json_file != STDOUT:
+        click.echo("This CDM can be studied.")
 
 
 @click.command()
