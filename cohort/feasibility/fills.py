@@ -59,8 +59,6 @@ def _untold(counts: dict[str, int], said: Said) -> set[str]:
     """The drugs whose count is small, or would tell a small one: that of all drugs together is told."""
     cells: dict[tuple[str, ...], int] = {(_TOTAL,): sum(counts.values())}
     cells.update({(drug,): count for drug, count in counts.items()})
-        (_TOTAL,): sum(counts.values())
-    }
     return {key[0] for key in hidden_cells(cells, said.threshold, _TOTAL)} - {_TOTAL} if counts else set()
 
 

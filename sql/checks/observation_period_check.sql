@@ -4,22 +4,31 @@ with period as (
         observation_period.person_id,
         observation_period.observation_period_start_date as start_date,
         observation_period.observation_period_end_date as end_date,
+        observation_period.observation_period_start_date <= observation_period.observation_period_end_date as is_read
+    from observation_period
+),
+
+placed as (
+    select
+        period.person_id,
+        period.start_date,
+        period.end_date,
         -- Before an earlier period of the same person has ended.
-        observation_period.observation_period_start_date <= max(observation_period.observation_period_end_date) over (
-            partition by observation_period.person_id
-            order by observation_period.observation_period_start_date, observation_period.observation_period_end_date
+        period.is_read and period.start_date <= max(case when period.is_read then period.end_date end) over (
+            partition by period.person_id
+            order by period.start_date, period.end_date
             rows between unbounded preceding and 1 preceding
         ) as overlaps
-    from observation_period
+    from period
 )
 
 select
     count(*) as records,
     count(*) filter (where life.person_id is null) as of_nobody,
-    count(*) filter (where period.start_date is null or period.end_date is null) as without_date,
-    count(*) filter (where period.end_date < period.start_date) as end_before_start,
-    count(*) filter (where period.overlaps) as overlapping,
-    count(*) filter (where period.end_date > $latest_day) as in_future,
-    count(*) filter (where period.start_date < life.born_from) as before_birth
-from period
-left join life on life.person_id = period.person_id
+    count(*) filter (where placed.start_date is null or placed.end_date is null) as without_date,
+    count(*) filter (where placed.end_date < placed.start_date) as end_before_start,
+    count(*) filter (where placed.overlaps) as overlapping,
+    count(*) filter (where placed.end_date > $latest_day) as in_future,
+    count(*) filter (where placed.start_date < life.born_from) as before_birth
+from placed
+left join life on life.person_id = placed.person_id
