@@ -155,13 +155,18 @@ def write_input(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:
     The key is a hash of the frame's canonical CSV, so equal content has an equal key.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    schema = json.dumps({column: str(kind) for column, kind in frame.schema.items()})
-    key = _digest([name, schema, frame.write_csv()])
+    key = input_key(frame, name)
     path = folder / f"{name}.parquet"
     temporary = path.with_suffix(".parquet.part")
     frame.write_parquet(temporary)
     temporary.replace(path)
     return TableRef(name, str(path), key, frame.height, is_fresh=True)
+
+
+def input_key(frame: pl.DataFrame, name: str) -> str:
+    """The content key of a small table made in Python."""
+    schema = json.dumps({column: str(kind) for column, kind in frame.schema.items()})
+    return _digest([name, schema, frame.write_csv()])
 
 
 def table_key(step: Step, parameters: Mapping[str, object], upstream: Mapping[str, str]) -> str:

@@ -7,7 +7,15 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from flows.cli.options import STDOUT, cdm_option, changes_option, json_option, protocol_option, write_json_to
+from flows.cli.options import (
+    STDOUT,
+    cdm_option,
+    changes_option,
+    json_option,
+    memory_option,
+    protocol_option,
+    write_json_to,
+)
 from flows.terminal import print_rows, progress
 
 
@@ -70,3 +78,32 @@ def codes(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
     print_rows("Study drugs", as_text(drugs, chosen.disclosure.min_cell_count, ("records", "persons")))
     print_rows("Concept sets", as_text(sets))
     print_rows("How the doses of fills are found", coverage_rows(coverage, chosen.disclosure.min_cell_count))
+
+
+@click.command()
+@cdm_option
+@protocol_option
+@changes_option
+@memory_option
+@json_option
+def plan(cdm: str, protocol: str | None, changes: Sequence[str], memory: str, json_file: str | None) -> None:
+    """Tell what a run will read, make and need: rows, memory, disk and time.
+
+    \b
+    Example: tspo plan --cdm cdm.duckdb
+    """
+    from cohort.plan import plan as look
+    from cohort.plan.pages import plan_pages, spill_sentence
+    from cohort.protocol import load_protocol
+    from cohort.source import Resources, open_cdm
+
+    chosen = load_protocol(Path(protocol) if protocol else None, changes)
+    resources = Resources(memory=memory)
+    with progress("Counting"), TemporaryDirectory() as spill, open_cdm(cdm, resources, Path(spill)) as opened:
+        found = look(opened, chosen, memory)
+    if json_file:
+        write_json_to(json_file, found.model_dump_json(indent=2))
+    if json_file != STDOUT:
+        for title, rows in plan_pages(found).items():
+            print_rows(title, rows)
+        click.echo(spill_sentence(found))

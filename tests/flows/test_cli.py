@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import shared_data
 
-COMMANDS = ("demo", "simulate", "check", "codes", "run", "report", "validate", "expect")
+COMMANDS = ("demo", "simulate", "check", "codes", "plan", "run", "report", "validate", "expect")
 
 
 def tspo(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
