@@ -20,19 +20,21 @@ _COLOURS = {"yes": "[green]{}[/green]", "limited": "[yellow]{}[/yellow]", "no": 
 
 
 class progress:  # noqa: N801 - used as a function
-    """A progress bar on standard error, on a terminal; a line now and then elsewhere."""
+    """A progress bar on standard error, on a terminal; nothing elsewhere."""
 
     def __init__(self, what: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+        console = Console(stderr=True)
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<44}"),
             BarColumn(),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task = self._bar.add_task(what, total=1.0)
 

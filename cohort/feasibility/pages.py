@@ -104,7 +104,7 @@ def _table_row(table: TableFound) -> dict[str, str]:
         "found": table.state,
         "rows": _count(table.rows),
         "columns missing": "all" if table.state == "missing" else ", ".join(missing),
-        "read as": ", ".join(_read_as(column) for column in table.columns if _differs(column)),
+        "read as": _read_as(table.columns),
     }
 
 
@@ -113,8 +113,12 @@ def _differs(column: ColumnFound) -> bool:
     return column.type_found is not None and _kind(column.type_found) != _kind(column.type_needed)
 
 
-def _read_as(column: ColumnFound) -> str:
-    return f"{column.column} {column.type_found} as {column.type_needed}"
+def _read_as(columns: Sequence[ColumnFound]) -> str:
+    """The columns whose values change their kind; of a file of text it is said once."""
+    there = [column for column in columns if column.type_found is not None]
+    if there and all(column.type_found == "VARCHAR" for column in there) and any(map(_differs, there)):
+        return "a file of text"
+    return ", ".join(f"{one.column} {one.type_found} as {one.type_needed}" for one in there if _differs(one))
 
 
 def _kind(name: str) -> str:

@@ -29,19 +29,19 @@ def plan_pages(plan: Plan) -> dict[str, Rows]:
         ],
         f"What the run takes: {len(plan.tables):,} tables and {plan.models:,} models": [
             _needed("time", plan.seconds, _time),
-            _needed("peak memory of the process", plan.memory_mb, _size),
-            _needed("memory of the largest table", plan.working_set_mb, _size),
+            _needed("peak memory", plan.memory_mb, _size),
+            _needed("of it the database engine, not to spill", plan.working_set_mb, _size),
             _needed("disk, in private/", plan.disk_mb, _size),
         ],
     }
 
 
 def spill_sentence(plan: Plan) -> str:
-    """Whether the largest table fits into the memory of the database engine."""
+    """Whether the database engine has memory enough to keep what it sorts."""
     words = {
-        "no": f"No table needs more than --memory {plan.memory_limit}.",
-        "may": f"The largest table may need more than --memory {plan.memory_limit}: it then spills to private/spill.",
-        "yes": f"The largest table needs more than --memory {plan.memory_limit}: it spills to private/spill.",
+        "no": f"The database engine needs no more than --memory {plan.memory_limit}: nothing spills.",
+        "may": f"The database engine may need more than --memory {plan.memory_limit}, and spill to private/spill.",
+        "yes": f"The database engine needs more than --memory {plan.memory_limit}: it spills to private/spill, or fails.",
     }
     return words[plan.spills]
 

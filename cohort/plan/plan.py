@@ -81,7 +81,7 @@ class Plan(BaseModel):
         tables: what is built, analysis by analysis; what two analyses share stands once.
         models: how many models are fitted.
         memory_mb, disk_mb, seconds: peak memory of the process, size of private/, time of the first run.
-        working_set_mb: memory that the largest table needs at once; beyond `memory_limit` it spills to disk.
+        working_set_mb: memory that the database engine needs at once; beyond `memory_limit` it spills to disk.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -118,7 +118,7 @@ def plan(cdm: Cdm, protocol: Protocol, memory: str) -> Plan:
     read = sum(scan_seconds(times * rows[name]) for name, times in scans.items())
     models = [(a, model) for a in fitted for model in a.models] + [(fitted[0], name) for name in DESCRIPTIONS]
     modelled = sum(model_seconds(model, intervals[a.name], protocol) for a, model in models)
-    needed = _range(working_set_mb(max(count for *_, count in planned)))
+    needed = _range(working_set_mb(counted.fills), 1.5)
     limit = megabytes(memory)
     return Plan(
         reads=tuple(TableRead(table=name, rows=said.value(rows[name]), times=scans[name]) for name in sorted(scans)),

@@ -314,6 +314,25 @@ def test_columns_that_are_missing_or_of_another_type_are_told(look: Look) -> Non
     assert by_name["observation (optional)"]["columns missing"] == "all"
 
 
+def test_a_folder_of_text_is_checked_as_it_is_and_said_once_to_be_text(tmp_path: Path) -> None:
+    """Three dates that no calendar has, and a fourth person's that lies in the future."""
+    rows = "\n".join(f"{i},8507,19{30 + i}" for i in range(10))
+    (tmp_path / "person.csv").write_text(f"person_id,gender_concept_id,year_of_birth\n{rows}\n")
+    days = ["2010-02-30"] * 3 + ["2031-01-01"] + ["2010-02-03"] * 2
+    deaths = "\n".join(f"{i},{day}" for i, day in enumerate(days))
+    (tmp_path / "death.csv").write_text(f"person_id,death_date\n{deaths}\n")
+    with open_cdm(str(tmp_path)) as cdm:
+        checked = check(cdm, load_protocol(None, ["min_cell_count=0"]), TODAY)
+    broken = {rule: count for (table, rule), count in found(checked).items() if table == "death"}
+    assert broken == {"without_date": 3, "in_future": 1}
+    assert "3 values of death.death_date cannot be read as DATE and count as missing" in checked.warnings
+    assert not checked.can_run
+    assert "table drug_exposure is missing" in checked.problems
+    page = {row["table"]: row for row in next(iter(check_pages(checked).values()))}
+    assert page["person"]["read as"] == page["death (optional)"]["read as"] == "a file of text"
+    assert verdicts(checked)["population"] == "no"
+
+
 # --- Disclosure -------------------------------------------------------------------------------------------------
 
 
