@@ -41,7 +41,7 @@ def spill_sentence(plan: Plan) -> str:
     words = {
         "no": f"The database engine needs no more than --memory {plan.memory_limit}: nothing spills.",
         "may": f"The database engine may need more than --memory {plan.memory_limit}, and spill to private/spill.",
-        "yes": f"The database engine needs more than --memory {plan.memory_limit}: it spills to private/spill, or fails.",
+        "yes": f"The database engine needs more than --memory {plan.memory_limit}: it spills to disk or fails.",
     }
     return words[plan.spills]
 

@@ -4,7 +4,8 @@ In: `Counted`. Out: rows, seconds, bytes. Pure arithmetic; nothing is read here.
 
 Every constant was fitted to run.json of these runs, on two cores (seconds, peak memory) and with any number of them
 (rows):
-    tspo simulate W.duckdb --seed 11 --persons N --scenario S      N 3,000, 20,000, 100,000; S scale, primary
+    tspo simulate W.duckdb --seed 11 --scenario primary --persons N    N 3,000 and 20,000
+    tspo simulate W.duckdb --seed 11 --scenario scale --persons N      N 3,000, 20,000 and 100,000
     tspo simulate W.duckdb --scenario scale --persons 1000000
     tspo run --cdm W.duckdb --out W
 They are worlds observed for 15 years with refills of some 30 days; the range told beside each estimate is for others.

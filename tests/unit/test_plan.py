@@ -81,9 +81,7 @@ def test_what_two_analyses_share_is_planned_once() -> None:
 def test_it_says_whether_memory_would_spill(small_cdm: Path, memory: str, says: str) -> None:
     told = planned(small_cdm, memory=memory)
     assert told.spills == says
-    assert spill_sentence(told).endswith(
-        {"no": "nothing spills.", "yes": "it spills to private/spill, or fails."}[says]
-    )
+    assert spill_sentence(told).endswith({"no": "nothing spills.", "yes": "it spills to disk or fails."}[says])
     between = f"{told.working_set_mb.estimate:g}MB"
     assert planned(small_cdm, memory=between).spills == "may"
 
