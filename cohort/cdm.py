@@ -109,6 +109,7 @@ CDM_TABLES: tuple[Table, ...] = (
             Column("concept_name", "VARCHAR"),
             Column("concept_class_id", "VARCHAR", is_required=False),
             Column("standard_concept", "VARCHAR", is_required=False),
+            Column("invalid_reason", "VARCHAR", is_required=False),
         ),
         is_required=False,
         without="injectable and rectal forms cannot be told from tablets, and drugs without a known id are not found",

@@ -80,9 +80,9 @@ def load_steps(folder: Path | None = None) -> dict[str, Step]:
         raise TspoError(f"Tables read one another in a circle: {' -> '.join(error.args[1])}.") from None
 
 
-def steps_for(wanted: Iterable[str]) -> list[Step]:
-    """The wanted tables and everything that they are made from, each after what it reads."""
-    steps, needed = load_steps(), set(wanted)
+def steps_for(wanted: Iterable[str], folder: Path | None = None) -> list[Step]:
+    """The wanted tables of a folder and all of it that they are made from, each after what it reads."""
+    steps, needed = load_steps(folder), set(wanted)
     for step in reversed(steps.values()):
         if step.name in needed:
             needed.update(step.reads)
@@ -90,13 +90,19 @@ def steps_for(wanted: Iterable[str]) -> list[Step]:
 
 
 def create_tables(
-    connection: duckdb.DuckDBPyConnection, wanted: Iterable[str], parameters: Mapping[str, object]
+    connection: duckdb.DuckDBPyConnection,
+    wanted: Iterable[str],
+    parameters: Mapping[str, object],
+    folder: Path | None = None,
 ) -> None:
     """Make the wanted tables, and what they need, as temporary tables of a connection that has everything they read.
 
     For what must be known before a run, or is too small for one; a run builds Parquet files with `build`.
+
+    Args:
+        folder: where their selects lie; None for those of the study.
     """
-    for step in steps_for(wanted):
+    for step in steps_for(wanted, folder):
         bound = {name: parameters[name] for name in step.parameters}
         connection.execute(f"create or replace temporary table {step.name} as {step.sql}", bound)
 
@@ -162,9 +168,13 @@ def write_input(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:
 
 def input_table(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:
     """Where `write_input` puts a table, and under which key; nothing is written."""
+    return TableRef(name, str(folder / f"{name}.parquet"), input_key(frame, name), frame.height, is_fresh=True)
+
+
+def input_key(frame: pl.DataFrame, name: str) -> str:
+    """The content key of a small table made in Python."""
     schema = json.dumps({column: str(kind) for column, kind in frame.schema.items()})
-    key = digest([name, schema, frame.write_csv()])
-    return TableRef(name, str(folder / f"{name}.parquet"), key, frame.height, is_fresh=True)
+    return digest([name, schema, frame.write_csv()])
 
 
 def content_of(step: Step, parameters: Mapping[str, object], upstream: Mapping[str, str]) -> Content:

@@ -27,7 +27,8 @@ from pydantic import BaseModel
 
 from cohort.analyses import PRIMARY
 from cohort.engine import TableRef, load_steps
-from cohort.errors import reason_of
+from cohort.errors import CannotStudy, reason_of
+from cohort.feasibility.pages import problems_markdown, survey_markdown
 from cohort.models import LARGE
 from cohort.release import write_release
 from cohort.report import build_report
@@ -60,8 +61,15 @@ class StudyOutcome(BaseModel):
 
 @task(name="prepare", cache_policy=NO_CACHE)
 def prepare(settings: RunSettings) -> Prepared:
-    """Check the CDM and the protocol, and write the study's lists."""
-    return prepare_run(settings.model_copy(update={"cdm": location_of(settings.cdm)}))
+    """Check the CDM and the protocol, and write the study's lists; what was found is shown in Prefect."""
+    try:
+        prepared = prepare_run(settings.model_copy(update={"cdm": location_of(settings.cdm)}))
+    except CannotStudy as error:
+        create_markdown_artifact(key="cdm-check", markdown=problems_markdown(error.problems))
+        raise
+    threshold = settings.load_protocol().disclosure.min_cell_count
+    create_markdown_artifact(key="cdm-check", markdown=survey_markdown(prepared.survey, threshold))
+    return prepared
 
 
 @task(name="table", task_run_name="{analysis}: {step}", cache_policy=NO_CACHE)

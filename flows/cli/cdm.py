@@ -1,4 +1,4 @@
-"""`tspo check` and `tspo codes`: what a CDM offers to the study."""
+"""`tspo check`, `tspo codes` and `tspo plan`: what a CDM offers to the study, and what a run will take."""
 
 import sys
 from collections.abc import Sequence
@@ -8,37 +8,57 @@ from tempfile import TemporaryDirectory
 import click
 
 from flows.blocks import location_of
-from flows.cli.options import cdm_option, changes_option, protocol_option
-from flows.terminal import print_rows
+from flows.cli.options import (
+    STDOUT,
+    cdm_option,
+    changes_option,
+    json_option,
+    memory_option,
+    protocol_option,
+    write_json_to,
+)
+from flows.terminal import print_rows, progress
 
 
 @click.command()
 @cdm_option
 @protocol_option
 @changes_option
-def check(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
+@json_option
+def check(cdm: str, protocol: str | None, changes: Sequence[str], json_file: str | None) -> None:
     """Say what the study needs of a CDM, and what it finds there.
 
     \b
     Example: tspo check --cdm cdm.duckdb
     """
-    from cohort.feasibility import survey
+    from cohort.feasibility import check as look
+    from cohort.feasibility.pages import check_pages
     from cohort.inputs import study_inputs
     from cohort.needs import needs_of
     from cohort.protocol import load_protocol
     from cohort.source import open_cdm
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    with open_cdm(location_of(cdm), needs=needs_of([study_inputs(chosen)])) as opened:
-        found = survey(opened, chosen)
-    print_rows("Rows by table", [{"table": name, "rows": f"{rows:,}"} for name, rows in found.rows.items()])
-    for warning in found.warnings:
-        click.echo(f"warning: {warning}")
+    needs = needs_of([study_inputs(chosen)])
+    with (
+        progress("Reading the CDM"),
+        TemporaryDirectory() as spill,
+        open_cdm(location_of(cdm), spill=Path(spill), needs=needs) as opened,
+    ):
+        found = look(opened, chosen)
+    if json_file:
+        write_json_to(json_file, found.model_dump_json(indent=2))
+    if json_file != STDOUT:
+        for title, rows in check_pages(found).items():
+            print_rows(title, rows)
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}")
     for problem in found.problems:
         click.echo(f"problem: {problem}", err=True)
-    if found.problems:
+    if not found.can_run:
         sys.exit(1)
-    click.echo("This CDM can be studied.")
+    if json_file != STDOUT:
+        click.echo("This CDM can be studied.")
 
 
 @click.command()
@@ -69,3 +89,39 @@ def codes(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
     print_rows("Study drugs", as_text(drugs, chosen.disclosure.min_cell_count, ("records", "persons")))
     print_rows("Concept sets", as_text(sets))
     print_rows("How the doses of fills are found", coverage_rows(coverage, chosen.disclosure.min_cell_count))
+
+
+@click.command()
+@cdm_option
+@protocol_option
+@changes_option
+@memory_option
+@json_option
+def plan(cdm: str, protocol: str | None, changes: Sequence[str], memory: str, json_file: str | None) -> None:
+    """Tell what a run will read, make and need: rows, memory, disk and time.
+
+    \b
+    Example: tspo plan --cdm cdm.duckdb
+    """
+    from cohort.inputs import study_inputs
+    from cohort.needs import needs_of
+    from cohort.plan import plan as look
+    from cohort.plan.pages import plan_pages, spill_sentence
+    from cohort.protocol import load_protocol
+    from cohort.source import Resources, open_cdm
+
+    chosen = load_protocol(Path(protocol) if protocol else None, changes)
+    resources = Resources(memory=memory)
+    needs = needs_of([study_inputs(chosen)])
+    with (
+        progress("Counting"),
+        TemporaryDirectory() as spill,
+        open_cdm(location_of(cdm), resources, Path(spill), needs=needs) as opened,
+    ):
+        found = look(opened, chosen, memory)
+    if json_file:
+        write_json_to(json_file, found.model_dump_json(indent=2))
+    if json_file != STDOUT:
+        for title, rows in plan_pages(found).items():
+            print_rows(title, rows)
+        click.echo(spill_sentence(found))

@@ -1,11 +1,16 @@
 """What several commands of `tspo` take, and what they exit with."""
 
+from pathlib import Path
+
 import click
 
+from cohort.errors import UsageError
 from cohort.paths import preset_names
 
 GATE_FAILED = 3
 """Exit code of what is done, but whose diagnostic gate failed."""
+STDOUT = "-"
+"""Given as a file: standard output, and nothing else is written there."""
 
 cdm_option = click.option(
     "--cdm",
@@ -30,3 +35,21 @@ threads_option = click.option(
 memory_option = click.option(
     "--memory", default="1500MB", show_default=True, help="Memory of the database engine; more spills."
 )
+json_option = click.option(
+    "--json", "json_file", metavar="FILE", help="Write it as JSON too; - prints the JSON alone on standard output."
+)
+
+
+def write_json_to(file: str, text: str) -> None:
+    """Write a JSON text to a file, or to standard output where the file is `-`.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    if file == STDOUT:
+        click.echo(text)
+        return
+    try:
+        Path(file).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}. Choose another --json.") from None

@@ -1,5 +1,6 @@
 """The command line, as a person uses it: in its own process, with good and with bad input."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from tests.conftest import shared_data
 
-COMMANDS = ("demo", "simulate", "check", "codes", "run", "report", "validate", "expect")
+COMMANDS = ("demo", "simulate", "check", "codes", "plan", "run", "report", "validate", "expect")
 
 
 def tspo(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -100,6 +101,32 @@ def test_check_and_codes_say_what_is_there(small_cdm: Path) -> None:
     assert codes.returncode == 0
     assert "diazepam" in codes.stdout
     assert "antidementia_drugs" in codes.stdout
+
+
+def test_check_and_plan_as_json_print_nothing_else(small_cdm: Path, tmp_path: Path) -> None:
+    checked = tspo("check", "--cdm", str(small_cdm), "--json", "-")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    told = json.loads(checked.stdout)
+    assert (told["version"], told["can_run"], told["problems"]) == (1, True, [])
+    planned = tspo("plan", "--cdm", str(small_cdm), "--json", str(tmp_path / "plan.json"))
+    assert planned.returncode == 0, planned.stderr
+    assert [word for word in ("Rows to read", "exposure_time", "nothing spills") if word not in planned.stdout] == []
+    assert json.loads((tmp_path / "plan.json").read_text())["spills"] == "no"
+
+
+def test_check_tells_each_problem_on_a_line_of_its_own() -> None:
+    done = tspo("check", "--cdm", str(shared_data("gibleed_5.3")), "--json", "-")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["can_run"] is False
+    assert done.stderr.splitlines() == [f"problem: {problem}" for problem in told["problems"]]
+    assert len(told["problems"]) == 2
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_json_file_that_cannot_be_written_is_a_mistake(small_cdm: Path, command: str) -> None:
+    done = tspo(command, "--cdm", str(small_cdm), "--json", "/proc/nowhere/x.json")
+    assert (done.returncode, "cannot be written" in done.stderr) == (2, True), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from cohort.engine import load_steps
 from cohort.errors import CannotStudy
 from cohort.grid import file_name
 from cohort.inputs import EXPOSURES
+from cohort.plan import plan
 from cohort.protocol import load_protocol
 from cohort.report.release import read_release
 from cohort.report.specification import specifications
 from cohort.results import BY_DRUG, CONTRAST, DIAGNOSTIC_SCHEMA, ESTIMATE_SCHEMA, FULLY_ADJUSTED, UNADJUSTED
+from cohort.source import open_cdm
 from cohort.study import RunSettings
 from flows.progress import listening
 from flows.study import study
@@ -75,6 +78,25 @@ def test_artifacts_hold_released_numbers_only(finished_run: Path) -> None:
     assert [row["hazard_ratio"] for row in shown] == released.get_column("hazard_ratio").to_list()
     assert float(data["progress"]) == 100
     assert not [key for key, text in data.items() if "person_id" in text]
+
+
+def test_the_look_at_the_cdm_is_shown_with_its_small_counts_hidden(finished_run: Path) -> None:
+    page = artifact_data("cdm-check", finished_run)
+    lines = page.splitlines()
+    assert lines[0].startswith("# Synthetic CDM, scenario primary: CDM 5.4, vocabulary synthetic")
+    assert {"| person | 3,000 |", "| cdm_source | <5 |"} <= set(lines)
+    assert not re.search(r"\b[1-4] \|", page)
+
+
+def test_the_plan_names_the_tables_that_the_run_built(finished_run: Path, small_cdm: Path) -> None:
+    record = json.loads((finished_run / "release" / "run.json").read_text())
+    with open_cdm(str(small_cdm)) as cdm:
+        planned = plan(cdm, load_protocol(), "1500MB")
+    assert {(table.analysis, table.table) for table in planned.tables} == {
+        (step["analysis"], step["name"]) for step in record["steps"]
+    }
+    assert {read.table: read.times for read in planned.reads} == record["scans"]
+    assert planned.models == len(record["models"])
 
 
 def test_the_folder_holds_what_the_contract_says(finished_run: Path) -> None:
@@ -241,3 +263,5 @@ def test_a_cdm_whose_doses_are_unknown_is_refused_in_plain_words(tmp_path: Path)
         study(RunSettings(cdm=str(shared_data("gibleed_5.3")), out=str(tmp_path / "run")))
     assert "fills of study drugs has a quantity above zero" in str(error.value)
     assert not (tmp_path / "run").exists()
+    page = artifact_data("cdm-check", tmp_path / "run")
+    assert page.startswith("# This CDM cannot be studied\n\n## Problems\n\n- none of the 126 fills of study drugs has")

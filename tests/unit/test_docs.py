@@ -17,7 +17,7 @@ from cohort.reference import Affinity, Drug
 from tests import docs
 
 ROOT = Path(__file__).resolve().parents[2]
-SQL_FILES = sorted(sql_folder().glob("*.sql"))
+SQL_FILES = sorted(sql_folder().rglob("*.sql"))
 each_file = pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.stem)
 
 
@@ -162,7 +162,8 @@ def test_every_column_that_a_file_uses_exists():
     for name, frame in study_inputs(Protocol()).items():
         connection.register(name, frame.to_arrow())
     parameters, refused = study_parameters(Protocol()), {}
-    for step in load_steps().values():
+    parameters["latest_day"] = None
+    for step in (*load_steps().values(), *load_steps(sql_folder() / "checks").values()):
         try:
             bound = {name: parameters[name] for name in step.parameters}
             connection.execute(f"create table {step.name} as {step.sql}", bound)
@@ -170,4 +171,4 @@ def test_every_column_that_a_file_uses_exists():
             refused[step.name] = str(error).splitlines()[0]
     connection.close()
     assert refused == {}
-    assert set(load_steps()) == {path.stem for path in SQL_FILES}
+    assert {*load_steps(), *load_steps(sql_folder() / "checks")} == {path.stem for path in SQL_FILES}

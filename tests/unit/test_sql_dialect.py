@@ -15,7 +15,7 @@ from sqlglot.optimizer.qualify import qualify
 from cohort.paths import sql_folder
 from tests.spec.drawn import table_types
 
-SQL_FILES = sorted(sql_folder().glob("*.sql"))
+SQL_FILES = sorted(sql_folder().rglob("*.sql"))
 each_file = pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.stem)
 
 _DATE = exp.DataType.Type.DATE

@@ -6,12 +6,11 @@ can, but something is missed), each with its number and its cure.
 
 from typing import Any
 
-import duckdb
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from cohort.engine import create_inputs, create_tables
-from cohort.inputs import study_inputs, study_parameters
+from cohort.feasibility.codes import concept_set_codes, drug_codes, resolve_vocabulary
+from cohort.feasibility.said import Said
 from cohort.protocol import Protocol
 from cohort.source import Cdm, first_row
 
@@ -28,101 +27,43 @@ class Survey(BaseModel):
 
 
 def survey(cdm: Cdm, protocol: Protocol) -> Survey:
-    """Look at tables, vocabulary and study drugs; `cdm.problems` gets what stops the study.
+    """Look at tables, vocabulary, study drugs and people; `cdm.problems` gets what stops the study.
 
     Raises:
         UsageError: the protocol names what does not exist.
     """
-    said = _Counts(protocol.disclosure.min_cell_count)
-    rows = cdm.survey(said)
-    resolve_vocabulary(cdm.connection, protocol)
-    _look_for_fills(cdm, said)
-    _look_for_concepts(cdm, protocol, rows)
+    found = survey_study(cdm, protocol)
+    said = Said(protocol.disclosure.min_cell_count)
+    drugs = drug_codes(cdm.connection)
+    look_for_fills(cdm, said, *(int(drugs.get_column(c).sum()) for c in ("records", "with_quantity", "with_strength")))
     _look_at_people(cdm, said)
+    return found.model_copy(update={"problems": list(cdm.problems), "warnings": list(cdm.warnings)})
+
+
+def survey_study(cdm: Cdm, protocol: Protocol) -> Survey:
+    """`survey` without fills and people: what does not need to read a large table beyond counting its rows."""
+    rows = cdm.survey(Said(protocol.disclosure.min_cell_count))
+    resolve_vocabulary(cdm.connection, protocol)
+    _look_for_concepts(cdm, protocol, rows)
     snapshot = _snapshot(cdm, rows)
     _look_at_time(cdm, protocol, snapshot)
-    return Survey(rows=rows, problems=cdm.problems, warnings=cdm.warnings, snapshot=snapshot)
+    return Survey(rows=rows, problems=list(cdm.problems), warnings=list(cdm.warnings), snapshot=snapshot)
 
 
-def resolve_vocabulary(connection: duckdb.DuckDBPyConnection, protocol: Protocol) -> None:
-    """Make temporary tables of the study's drugs and concept sets as this CDM resolves them."""
-    create_inputs(connection, study_inputs(protocol))
-    create_tables(connection, ("strength", "concept_set_member", "ingredient_scale"), study_parameters(protocol))
+def used_sets(protocol: Protocol) -> set[str]:
+    """The concept sets without whose records the study would find less."""
+    outcome = protocol.outcome
+    return {
+        outcome.concept_set,
+        *outcome.competing_sets,
+        *([outcome.confirming_drugs] if outcome.confirming_drugs else []),
+        *protocol.population.prevalent_sets,
+        *protocol.model.covariates,
+    }
 
 
-def dose_coverage(connection: duckdb.DuckDBPyConnection, protocol: Protocol) -> pl.DataFrame:
-    """How the doses of this CDM's fills are found: the table dose_coverage, made before any run.
-
-    Returns:
-        The table with true counts: one row per drug, route, rule, unit, status and reason.
-    """
-    create_inputs(connection, study_inputs(protocol))
-    create_tables(connection, ("dose_coverage",), study_parameters(protocol))
-    table: pl.DataFrame = connection.sql("select * from dose_coverage order by all").pl()
-    return table
-
-
-def drug_codes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """One row per study drug of this CDM: concepts found, records and persons, share with a strength."""
-    table: pl.DataFrame = connection.sql("""
-        select
-            ingredient_scale.drug,
-            ingredient_scale.ingredient_concept_id as concept_id,
-            ingredient_scale.tspo_class as class,
-            ingredient_scale.mg_per_dme,
-            ingredient_scale.mg_per_ddd,
-            count(distinct product.drug_concept_id) as products,
-            count(drug_exposure.drug_exposure_id) as records,
-            count(distinct drug_exposure.person_id) as persons,
-            count(drug_exposure.drug_exposure_id) filter (where strength.strength_mg is not null) as with_strength,
-            count(drug_exposure.drug_exposure_id) filter (where drug_exposure.quantity > 0) as with_quantity
-        from ingredient_scale
-        inner join drug_product as product on product.ingredient_concept_id = ingredient_scale.ingredient_concept_id
-        inner join strength
-            on
-                strength.drug_concept_id = product.drug_concept_id
-                and strength.ingredient_concept_id = product.ingredient_concept_id
-        left join drug_exposure on drug_exposure.drug_concept_id = product.drug_concept_id
-        group by all
-        order by records desc, ingredient_scale.drug
-    """).pl()
-    return table
-
-
-def concept_set_codes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """One row per concept set: ids written, concepts after resolving, and those that this CDM's vocabulary knows."""
-    table: pl.DataFrame = connection.sql("""
-        select
-            item.concept_set,
-            item.ids,
-            count(member.concept_id) as concepts,
-            count(concept.concept_id) as known_here
-        from (
-            select concept_set, count(*) filter (where not is_excluded and not without_hierarchy_only) as ids
-            from concept_set_item
-            group by concept_set
-        ) as item
-        left join concept_set_member as member on member.concept_set = item.concept_set
-        left join (select distinct concept_id from concept) as concept on concept.concept_id = member.concept_id
-        group by item.concept_set, item.ids
-        order by item.concept_set
-    """).pl()
-    return table
-
-
-class _Counts:
-    """Counts as text that may be released: a small one is said to be small."""
-
-    def __init__(self, threshold: int) -> None:
-        self._threshold = threshold
-
-    def __call__(self, count: int) -> str:
-        return f"fewer than {self._threshold}" if 0 < count < self._threshold else f"{count:,}"
-
-
-def _look_for_fills(cdm: Cdm, said: _Counts) -> None:
-    codes = drug_codes(cdm.connection)
-    fills = int(codes.get_column("records").sum())
+def look_for_fills(cdm: Cdm, said: Said, fills: int, with_quantity: int, with_strength: int) -> None:
+    """Note as a problem that there are no fills or none with a dose, and as a warning that some have none."""
     if fills == 0:
         cdm.problems.append(
             "drug_exposure holds no record of a benzodiazepine or Z-drug; check that drug_concept_id holds standard "
@@ -130,11 +71,11 @@ def _look_for_fills(cdm: Cdm, said: _Counts) -> None:
         )
         return
     without = {
-        "a quantity above zero": ("with_quantity", "drug_exposure.quantity"),
-        "a strength in drug_strength": ("with_strength", "drug_strength"),
+        "a quantity above zero": (with_quantity, "drug_exposure.quantity"),
+        "a strength in drug_strength": (with_strength, "drug_strength"),
     }
-    for what, (column, source) in without.items():
-        count = fills - int(codes.get_column(column).sum())
+    for what, (have, source) in without.items():
+        count = fills - have
         if count == fills:
             cdm.problems.append(
                 f"none of the {said(fills)} fills of study drugs has {what}, so no dose can be computed; their doses "
@@ -157,15 +98,8 @@ def _look_for_concepts(cdm: Cdm, protocol: Protocol, rows: dict[str, int]) -> No
             f"without concept_ancestor the descendants of {written:,} concepts are not found: conditions coded more "
             "finely, and products of drugs that drug_strength does not list, are missed"
         )
-    used = {
-        protocol.outcome.concept_set,
-        *protocol.outcome.competing_sets,
-        *([protocol.outcome.confirming_drugs] if protocol.outcome.confirming_drugs else []),
-        *protocol.population.prevalent_sets,
-        *protocol.model.covariates,
-    }
     known = concept_set_codes(cdm.connection).filter(pl.col("known_here") > 0).get_column("concept_set")
-    absent = sorted(used - set(known))
+    absent = sorted(used_sets(protocol) - set(known))
     if rows["concept"] and absent:
         cdm.warnings.append(
             f"no concept of {len(absent)} concept set(s) of the study is in this CDM's vocabulary, so that their "
@@ -173,7 +107,7 @@ def _look_for_concepts(cdm: Cdm, protocol: Protocol, rows: dict[str, int]) -> No
         )
 
 
-def _look_at_people(cdm: Cdm, said: _Counts) -> None:
+def _look_at_people(cdm: Cdm, said: Said) -> None:
     checks = {
         "{n} observation periods belong to nobody in person and are left out": """
             select count(*) from observation_period anti join person using (person_id)""",
