@@ -333,7 +333,7 @@ def test_the_command_ends_with_2_before_it_runs_anything_when_a_file_is_wrong(tm
     assert done.exit_code == 2
     assert "did you mean 'title'" in done.output
     assert f"There is no expectation file at {tmp_path / 'nowhere.toml'}." in done.output
-    assert f"{tmp_path} is not a TOML file that can be read" in done.output
+    assert f"{tmp_path} cannot be read: Is a directory." in done.output
     assert "expectations hold" not in done.output
 
 
