@@ -63,5 +63,5 @@ def _said(problem: Any) -> str:
     said = said.replace("Tuple should", "the list should")
     if problem["type"] != "literal_error" or not isinstance(problem["input"], str):
         return said
-    near = difflib.get_close_matches(problem["input"][:100], re.findall("'(.*?)'", said), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(problem["input"][:100], re.findall("'(.*?)'", said), n=1, cutoff=0.6)
     return f"{said}; did you mean '{near[0]}'?" if near else said
