@@ -49,8 +49,13 @@ class RunFolder:
         """Make the folders, the private one closed to other users.
 
         Raises:
-            UsageError: the folder cannot be made or written to.
+            UsageError: the folder cannot be made or written to, or its name is a pattern that stands for other folders.
         """
+        if signs := [sign for sign in "*?[" if sign in str(self.root)]:
+            raise UsageError(
+                f"{self.root} has {' and '.join(signs)} in its name, with which it would stand for other folders too. "
+                "Choose another --out."
+            )
         try:
             self.release.mkdir(parents=True, exist_ok=True)
             self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
