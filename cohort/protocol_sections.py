@@ -155,7 +155,9 @@ class Outcome(Section):
     @model_validator(mode="before")
     @classmethod
     def _what_is_not_set_follows_from_the_diagnosis(cls, data: Any) -> Any:
-        own = load_diagnoses().get(data.get("diagnosis", PRIMARY_DIAGNOSIS)) if isinstance(data, Mapping) else None
+        # As text, for a file may hold a list there, which is no key.
+        named = str(data.get("diagnosis", PRIMARY_DIAGNOSIS)) if isinstance(data, Mapping) else ""
+        own = load_diagnoses().get(named)
         return own.outcome_fields() | dict(data) if own else data
 
     @field_validator("diagnosis")

@@ -8,9 +8,10 @@ import pytest
 from click.testing import Result
 
 from cohort.analyses import PRIMARY
+from cohort.engine import TableRef, steps_for
 from cohort.errors import TspoError
 from cohort.release import check_conservation
-from cohort.study import RunSettings, build_tables, fit_one, prepare_run, read_models
+from cohort.study import RunSettings, build_table, fit_one, prepare_run, read_models, tables_of
 from tests.corpus.cases import CdmCase, broken_cdm, cdm_cases
 
 Tspo = Callable[..., Result]
@@ -39,7 +40,10 @@ def test_a_broken_cdm_is_told_to_the_letter(case: CdmCase, clean: Path, tmp_path
         return
     prepared = prepare_run(settings)
     assert prepared.survey.warnings == list(case.warnings)
-    tables = build_tables(prepared, PRIMARY)
+    tables: dict[str, TableRef] = {}
+    for step in steps_for((*tables_of("linear"), "conservation")):
+        upstream = {name: tables[name] for name in step.reads if name in tables}
+        tables[step.name] = build_table(prepared, PRIMARY, step.name, upstream)
     check_conservation(tables["conservation"])
     rows = read_models([fit_one(prepared, PRIMARY, "linear", tables)]).estimates
     (binder,) = (row for row in rows if (row.exposure, row.age_stratum) == ("tspo_binder", "overall"))

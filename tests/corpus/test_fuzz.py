@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cohort.errors import UsageError
@@ -116,6 +116,7 @@ def test_a_protocol_of_any_values_is_read_or_refused(
     key=st.sampled_from([name for _, name, _ in leaf_fields()]) | st.text(max_size=12),
     new=st.text(max_size=30) | value.map(written) | st.sampled_from(PAYLOADS).map(lambda b: b.decode("latin-1")),
 )
+@example(key="diagnosis", new="[]")
 def test_any_change_is_made_or_refused(key: str, new: str) -> None:
     read_or_refused(lambda: load_protocol(changes=[f"{key}={new}"]))
 
