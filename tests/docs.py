@@ -302,8 +302,8 @@ def corpus_readme() -> str:
             [
                 "# Bad input, and what is told of it",
                 "Each row is a test. The message is the whole of what stands on standard error, to the letter; "
-                "`{protocol}` and `{cdm}` are paths. Exit codes: 0 done; 1 the input cannot be studied; 2 wrong usage. No "
-                "input ends in a traceback. `test_fuzz.py` and `test_injection.py` look for what is not here.",
+                "`{protocol}` and `{cdm}` are paths. Exit codes: 0 done; 1 the input cannot be studied; 2 wrong usage. "
+                "No input ends in a traceback. `test_fuzz.py` and `test_injection.py` look for what is not here.",
                 "Made from protocols.toml and cdms.toml by `make docs`.",
                 "## Protocols",
                 _table(["what is broken", "exit code", "message of `tspo check`"], protocols),
