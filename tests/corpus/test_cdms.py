@@ -41,7 +41,7 @@ def test_a_broken_cdm_is_told_to_the_letter(case: CdmCase, clean: Path, tmp_path
     prepared = prepare_run(settings)
     assert prepared.survey.warnings == list(case.warnings)
     tables: dict[str, TableRef] = {}
-    for step in steps_for((*tables_of("linear"), "conservation")):
+    for step in steps_for((*tables_of(*prepared.analysis(PRIMARY).models), "conservation")):
         upstream = {name: tables[name] for name in step.reads if name in tables}
         tables[step.name] = build_table(prepared, PRIMARY, step.name, upstream)
     check_conservation(tables["conservation"])

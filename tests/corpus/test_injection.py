@@ -115,7 +115,7 @@ def test_a_run_lies_in_a_folder_of_any_name(clean: Path, tmp_path: Path) -> None
     for name in ("plain", 'it\'s "a" b#c%20%s{}{a,b}$1;é中'):
         prepared = prepare_run(RunSettings(cdm=str(clean), out=str(tmp_path / name), changes=FEWER))
         tables = {}
-        for step in steps_for(tables_of("linear")):
+        for step in steps_for(tables_of(*prepared.analysis(PRIMARY).models)):
             upstream = {n: tables[n] for n in step.reads if n in tables}
             tables[step.name] = build_table(prepared, PRIMARY, step.name, upstream)
         found.append(read_models([fit_one(prepared, PRIMARY, "linear", tables)]).estimates)
