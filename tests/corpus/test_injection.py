@@ -109,6 +109,13 @@ def test_a_location_that_is_no_cdm_is_refused(tspo: Tspo, location: str) -> None
     assert done.stderr.startswith("tspo: ")
 
 
+@pytest.mark.xfail(reason="the fingerprint cuts a path at its first quote (source)", strict=False)
+def test_a_run_knows_the_files_of_a_folder_with_a_quote_in_its_name(parquet: Path, tmp_path: Path) -> None:
+    (tmp_path / "it's").symlink_to(parquet, target_is_directory=True)
+    prepared = prepare_run(RunSettings(cdm=str(tmp_path / "it's"), out=str(tmp_path / "run"), changes=FEWER))
+    assert set(prepared.cdm_keys.values()) != {"absent"}
+
+
 def test_a_run_lies_in_a_folder_of_any_name(clean: Path, tmp_path: Path) -> None:
     """Quotes, spaces, braces, dollars and other scripts; the numbers are those of a folder with a plain name."""
     found = []
