@@ -64,7 +64,7 @@ STUDY_DRUG_SCHEMA: Mapping[str, type[pl.DataType]] = {
 class CutPoints(BaseModel):
     """Upper bounds of the levels in nM; a value on a bound belongs to the more affine level."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     high_nm: float = Field(100, gt=0, description="Up to here an affinity is high.")
     moderate_nm: float = Field(1_000, gt=0, description="Up to here it is moderate: the bound of a binder.")

@@ -4,7 +4,6 @@ In: the TOML file. Out: a frozen `Diagnosis` by name, checked when it is read. W
 a source, so a further one is a table there and no code.
 """
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cohort.errors import UsageError
 from cohort.paths import config_folder
+from cohort.toml_file import read_toml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
@@ -76,10 +76,10 @@ def load_diagnoses() -> Mapping[str, Diagnosis]:
     """
     path = config_folder() / "diagnoses.toml"
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path, "file of diagnoses")
         return MappingProxyType({name: Diagnosis.model_validate(table) for name, table in content.items()})
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}. Restore the shipped file.") from None
+    except UsageError as error:
+        raise UsageError(f"{error} Restore the shipped file.") from None
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise UsageError(f"{path} has faults: {faults}") from None

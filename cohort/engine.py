@@ -27,6 +27,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from cohort.content import Content, digest, stored_key
 from cohort.errors import TspoError
 from cohort.paths import sql_folder
+from cohort.sql_text import file_literal
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PARAMETER = re.compile(r"\$([a-z][a-z0-9_]*)")
@@ -268,11 +269,6 @@ def is_disk_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
     return isinstance(error, duckdb.IOException) and any(os.strerror(n) in str(error) for n in _NO_ROOM)
-
-
-def file_literal(path: str) -> str:
-    """One file as a literal of SQL: quotes are doubled, and what the engine takes for a pattern means itself."""
-    return "'" + re.sub(r"([*?\[])", r"[\1]", path).replace("'", "''") + "'"
 
 
 def _escaped(text: str) -> str:

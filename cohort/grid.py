@@ -4,6 +4,7 @@ In: a `[[grid]]` of the protocol. Out: its cells, each with a name that says wha
 `lag_days=730, carryover_cap_days=30`. A cell is an analysis like one that is written out (`[[analysis]]`).
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cohort.errors import got
 from cohort.protocol_sections import ModelName
 
 MOST_CELLS = 200
 """The grids of a protocol have no more cells than this together: each is an analysis of its own."""
+
+_LONGEST_FILE_NAME = 120
+"""File systems take 255 bytes; the names of models and endings stand behind."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,9 @@ class Grid(BaseModel):
             raise ValueError("a grid needs fields of the protocol with lists of values, such as lag_days = [365, 730]")
         for name, values in self.values.items():
             if not isinstance(values, list | tuple) or not values:
-                raise ValueError(f"{name} needs a list of one or more values, such as {name} = [1, 2]; got {values!r}")
+                raise ValueError(
+                    f"{name} needs a list of one or more values, such as {name} = [1, 2]; got {got(values)}"
+                )
         return self
 
     @property
@@ -68,7 +75,10 @@ def is_cell(analysis: str) -> bool:
 
 def file_name(analysis: str) -> str:
     """The name of an analysis as that of a file or folder, where brackets, commas and equals signs mean something."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", analysis).strip("-")
+    name = re.sub(r"[^A-Za-z0-9_.]+", "-", analysis).strip("-")
+    if len(name) <= _LONGEST_FILE_NAME:
+        return name
+    return f"{name[: _LONGEST_FILE_NAME - 17]}-{hashlib.sha256(analysis.encode()).hexdigest()[:16]}"
 
 
 def _text(value: Any) -> str:

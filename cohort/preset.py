@@ -6,9 +6,9 @@ shown beside those of a run, and nothing is tested against them.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cohort.diagnoses import Text
 from cohort.errors import UsageError
@@ -53,6 +53,12 @@ class Published(Section):
     status: Literal["read", "memory"] = Field(description="Whether it was read in a source, or is from memory.")
     analysis: str = Field("primary", description="The analysis of a run that it stands beside.")
     note: str = Field("", description="Adjustment, or what else to know.")
+
+    @model_validator(mode="after")
+    def _lies_in_its_interval(self) -> Self:
+        if not self.ci_lower <= self.ratio <= self.ci_upper:
+            raise ValueError(f"ratio {self.ratio:g} is not between ci_lower and ci_upper: correct the three")
+        return self
 
 
 def require_what_is_open(preset: Preset, given: Collection[str], where: str) -> None:

@@ -9,7 +9,6 @@ design, and is found by its name too.
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,10 +17,11 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cohort.covariates import covariate_fault
 from cohort.diagnoses import PRIMARY_DIAGNOSIS, load_diagnoses
-from cohort.errors import UsageError, nearest
+from cohort.errors import UsageError, brief, listed, nearest
 from cohort.grid import MOST_CELLS, Cell, Grid, file_name
 from cohort.paths import config_folder, preset_names
 from cohort.preset import Preset, Published, require_what_is_open
+from cohort.protocol_faults import faults
 from cohort.protocol_sections import (
     HEADLINE,
     Affinity,
@@ -38,6 +38,10 @@ from cohort.protocol_sections import (
     Study,
     Supply,
 )
+from cohort.toml_file import read_toml, toml_values
+
+_FOLDERS = ("inputs", "models", "spill")
+"""Folders of a run beside which those of its analyses lie: no analysis has such a name."""
 
 
 class Protocol(Section):
@@ -117,20 +121,22 @@ class Protocol(Section):
     @model_validator(mode="after")
     def _analyses_have_names_of_their_own(self) -> Self:
         names = [spec.name for spec in self.analysis]
-        for name in names:
-            if names.count(name) > 1 or name == "primary" or name.startswith(("lag-", "missing-dose-")):
+        files = [file_name(name) for name in names]
+        for name, file in zip(names, files, strict=True):
+            reserved = file in ("primary", *_FOLDERS) or file.startswith(("lag-", "missing-dose-"))
+            if files.count(file) > 1 or reserved:
                 raise ValueError(f"the name of analysis '{name}' is taken; give each [[analysis]] a name of its own")
         many = sum(grid.size for grid in self.grid)
         if many > MOST_CELLS:
             raise ValueError(
                 f"[[grid]] has {many:,} cells, and {MOST_CELLS} at most are run: leave out values or fields"
             )
-        taken = {*map(file_name, names)}
+        taken = set(files)
         for cell in self.cells:
             if file_name(cell.name) in taken:
                 raise ValueError(
-                    f"[[grid]]: the name of cell '{cell.name}' is taken; give each value once, in one grid, and rename "
-                    "an [[analysis]] of that name"
+                    f"[[grid]]: the name of cell '{brief(cell.name)}' is taken; give each value once, in one grid, and "
+                    "rename an [[analysis]] of that name"
                 )
             taken.add(file_name(cell.name))
         return self
@@ -172,12 +178,7 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
             open that nothing sets.
     """
     path = _located(path) if path else config_folder() / "study.toml"
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no protocol at {path}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} is not a TOML file that can be read: {error}.") from None
+    data = read_toml(path, "protocol")
     protocol = _validated(data, str(path))
     parsed = dict(_parse_change(change) for change in changes)
     if parsed:
@@ -190,7 +191,7 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
         try:
             protocol.alone(**fields)
         except UsageError as error:
-            raise UsageError(f"{name}: {error}") from None
+            raise UsageError(f"{path}, {brief(name)}: {error}") from None
     return protocol
 
 
@@ -212,24 +213,31 @@ _OTHER_TABLES: Mapping[str, type[BaseModel]] = {"preset": Preset, "published": P
 
 def _located(path: Path) -> Path:
     """The file itself, or that of the preset of this name."""
-    if path.exists() or path.suffix or len(path.parts) > 1:
+    try:
+        is_there = path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        is_there = False
+    if is_there or path.suffix or len(path.parts) > 1:
         return path
     if path.name not in preset_names():
         presets = nearest(path.name, preset_names())
-        raise UsageError(f"There is no protocol at {path}, and no preset of that name{presets}")
+        raise UsageError(f"There is no protocol at {brief(str(path))}, and no preset of that name{presets}")
     return config_folder() / "presets" / f"{path.name}.toml"
 
 
 def _parse_change(change: str) -> tuple[str, object]:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
-        raise UsageError(f"--set takes key=value; got '{change}'. Example: --set exposure.lag_days=0")
+        raise UsageError(f"--set takes key=value; got '{brief(change)}'. Example: --set exposure.lag_days=0")
     if text.strip().lower() in {"none", "null", ""}:
         return key.strip(), None
     try:
-        return key.strip(), tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        values = toml_values(f"value = {text}", "--set")
+    except UsageError:
         return key.strip(), text.strip()
+    if list(values) != ["value"]:
+        raise UsageError(f"--set takes one value for one key; '{brief(key.strip())}' came with more: give each its own")
+    return key.strip(), values["value"]
 
 
 def _with_changes(data: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
@@ -247,7 +255,7 @@ def _place(key: str) -> tuple[str, str]:
     matches = [(s, n) for s, n in known if key in (n, f"{s}.{n}")]
     if len(matches) != 1:
         names = [f"{s}.{n}" for s, n in known] if "." in key else [n for _, n in known]
-        raise UsageError(f"The protocol has no field '{key}'{nearest(key, names)}")
+        raise UsageError(f"The protocol has no field '{brief(key)}'{nearest(key, names)}")
     return matches[0]
 
 
@@ -264,18 +272,5 @@ def _validated(data: Mapping[str, Any], where: str) -> Protocol:
     try:
         return Protocol.model_validate(data)
     except ValidationError as error:
-        lines = [_line(problem) for problem in error.errors()]
-        raise UsageError(f"The protocol in {where} has {len(lines)} problem(s):\n" + "\n".join(lines)) from None
-
-
-def _line(problem: Any) -> str:
-    place = [str(part) for part in problem["loc"]]
-    key = ".".join(place)
-    if problem["type"] == "extra_forbidden":
-        if len(place) == 1:
-            return f"  - unknown section [{key}]{nearest(key, Protocol.model_fields)}"
-        known = list({**SECTIONS, **_OTHER_TABLES}[place[0]].model_fields)
-        return f"  - unknown key '{key}'{nearest(place[-1], known)}"
-    # A rule about a whole section says itself what is wrong; the section would only be repeated.
-    got = "" if isinstance(problem["input"], Mapping) else f" (got {problem['input']!r})"
-    return f"  - {key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}{got}"
+        found = faults(error, {**dict.fromkeys(Protocol.model_fields), **SECTIONS, **_OTHER_TABLES})
+        raise UsageError(f"The protocol in {where} has {len(found):,} problem(s):\n{listed(found)}") from None

@@ -9,19 +9,59 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from cohort.affinity import CutPoints
 from cohort.diagnoses import COMPETING, DIED, PRIMARY_DIAGNOSIS, Name, Tier, load_diagnoses
 from cohort.errors import nearest
 
 Days = Annotated[int, Field(ge=0, le=36_525)]
+MOST_DOSE = 100_000_000
+"""More dose units than a life holds; SQL counts their billionths in 64 bits."""
+
+
+def day(value: object) -> object:
+    """A day as a file writes it; pydantic would read a bare number as seconds since 1970.
+
+    Raises:
+        ValueError: it is no day, or one that does not exist.
+    """
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            pass
+    if type(value) is not dt.date:
+        raise ValueError("write a date as 2001-12-31")
+    return value
+
+
+Day = Annotated[dt.date, BeforeValidator(day)]
+_COUNT_ONCE = ("lag_family_days", "missing_dose_bounds")
+"""Lists whose repeated values count once."""
 
 
 class Section(BaseModel):
-    """A part of the protocol: frozen, and closed to unknown keys."""
+    """A part of the protocol: frozen, closed to unknown keys, and without infinities."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _holds_no_truth_values(cls, value: Any) -> Any:
+        """No field is one; pydantic would read true as 1."""
+        if any(isinstance(part, bool) for part in (value if isinstance(value, list | tuple) else (value,))):
+            raise ValueError("true and false mean nothing here")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _holds_no_value_twice(cls, value: Any, info: ValidationInfo) -> Any:
+        """What is done for each value of a list would be done, and told, twice."""
+        many = value if isinstance(value, tuple) and info.field_name not in _COUNT_ONCE else ()
+        if twice := [part for part in many if not isinstance(part, BaseModel) and many.count(part) > 1]:
+            raise ValueError(f"{twice[0]} stands twice; keep one")
+        return value
 
 
 class Study(Section):
@@ -29,9 +69,20 @@ class Study(Section):
 
     name: str = Field(
         "Benzodiazepine dose by TSPO affinity and dementia",
+        min_length=1,
+        max_length=200,
         description="Title of the report (omit: it names the diagnosis).",
     )
-    seed: int = Field(20220301, ge=0, description="Seed of every random draw of a run (samples, bootstraps).")
+    seed: int = Field(
+        20220301, ge=0, le=2**63 - 1, description="Seed of every random draw of a run (samples, bootstraps)."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_line(cls, name: str) -> str:
+        if not name.isprintable():
+            raise ValueError("write the title on one line, without control characters")
+        return name
 
 
 class Population(Section):
@@ -50,8 +101,8 @@ class Population(Section):
         description="A record of one of these concept sets on or before entry keeps a person out "
         "(omit: the diagnosis's own).",
     )
-    study_start: dt.date | None = Field(None, description="Nobody enters before this day (omit: no limit).")
-    study_end: dt.date | None = Field(None, description="Follow-up ends on this day at the latest (omit: no limit).")
+    study_start: Day | None = Field(None, description="Nobody enters before this day (omit: no limit).")
+    study_end: Day | None = Field(None, description="Follow-up ends on this day at the latest (omit: no limit).")
 
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:
@@ -104,7 +155,9 @@ class Outcome(Section):
     @model_validator(mode="before")
     @classmethod
     def _what_is_not_set_follows_from_the_diagnosis(cls, data: Any) -> Any:
-        own = load_diagnoses().get(data.get("diagnosis", PRIMARY_DIAGNOSIS)) if isinstance(data, Mapping) else None
+        # As text, for a file may hold a list there, which is no key.
+        named = str(data.get("diagnosis", PRIMARY_DIAGNOSIS)) if isinstance(data, Mapping) else ""
+        own = load_diagnoses().get(named)
         return own.outcome_fields() | dict(data) if own else data
 
     @field_validator("diagnosis")
@@ -150,7 +203,9 @@ class Ledger(Section):
         min_length=1,
         description="Where the days of supply come from: the first of these fields that is filled, good or bad.",
     )
-    maximum_days_supply: int = Field(365, ge=1, description="More days of supply than this are unknown, never clipped.")
+    maximum_days_supply: int = Field(
+        365, ge=1, le=36_525, description="More days of supply than this are unknown, never clipped."
+    )
     missing_strength_unit: Literal["mg", "unknown"] = Field(
         "mg", description="How a strength without a unit is read (RxNorm gives these drugs' oral strengths in mg)."
     )
@@ -166,7 +221,7 @@ class Ledger(Section):
         "zero: no dose. median_fill: as median, and unknown days become the drug's median. one_ddd: one DDD a day. "
         "draw: what is unknown comes from a computed fill of its drug drawn at random.",
     )
-    draw: int = Field(1, ge=1, description="Which of the random draws `missing_dose = draw` takes.")
+    draw: int = Field(1, ge=1, le=10_000, description="Which of the random draws `missing_dose = draw` takes.")
     missing_dose_bounds: tuple[Literal["zero", "median_fill", "one_ddd", "draw"], ...] = Field(
         ("zero", "median_fill", "one_ddd", "draw"),
         description="The primary estimate is repeated with each of these in place of what could not be computed.",
@@ -209,7 +264,7 @@ class Exposure(Section):
     equivalence_table: Literal["ashton", "vadod_2021", "clincalc", "inada", "scotland", "site"] = Field(
         "ashton", description="Table of doses equal to diazepam 10 mg; a drug that it lacks falls back, and says so."
     )
-    site_equivalents_mg: Mapping[Name, Annotated[float, Field(gt=0)]] = Field(
+    site_equivalents_mg: Mapping[Name, Annotated[float, Field(gt=0.0001, le=100_000)]] = Field(
         {}, description="The site's own table: mg equal to diazepam 10 mg, by drug (equivalence_table = site)."
     )
     site_equivalents_source: str = Field("", description="Where the site's own table comes from.")
@@ -221,13 +276,13 @@ class Exposure(Section):
     window_days: Annotated[int, Field(ge=1, le=36_525)] | None = Field(
         None, description="Only dose of this many days before the lag counts (omit: the whole life)."
     )
-    category_bounds: tuple[float, ...] = Field(
+    category_bounds: tuple[Annotated[float, Field(le=MOST_DOSE)], ...] = Field(
         (0, 90, 180, 365), min_length=1, description="Dose categories: zero, then (lower, upper] between these bounds."
     )
-    duration_bounds_days: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+    duration_bounds_days: tuple[Annotated[int, Field(gt=0, le=36_525)], ...] = Field(
         (90, 365), min_length=1, description="Duration against intensity: bounds between short and long use, in days."
     )
-    intensity_bounds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+    intensity_bounds: tuple[Annotated[float, Field(gt=0, le=MOST_DOSE)], ...] = Field(
         (0.5, 1), min_length=1, description="The same between weak and strong use, in units of the metric a day of use."
     )
     reversibility_lags_days: tuple[Days, ...] = Field(
@@ -239,7 +294,7 @@ class Exposure(Section):
     history_days: Annotated[int, Field(ge=365, le=36_525)] = Field(
         1826, description="Days before the lag over which the weight of past dose is estimated."
     )
-    per: float = Field(365, gt=0, description="Linear hazard ratios are per this many dose units.")
+    per: float = Field(365, gt=0, le=MOST_DOSE, description="Linear hazard ratios are per this many dose units.")
     dose_update_days: int = Field(
         30, ge=1, le=365, description="While a lagged dose changes, its intervals are at most this long."
     )
@@ -273,7 +328,7 @@ class Exposure(Section):
         return self
 
 
-class Affinity(CutPoints):
+class Affinity(CutPoints, Section):
     """How measurements become a TSPO class: cut-points, and which evidence counts."""
 
     grades: tuple[Literal["A", "B", "C", "D", "E"], ...] = Field(
@@ -300,7 +355,9 @@ class Strata(Section):
     age_bands: tuple[Annotated[int, Field(ge=0, le=120)], ...] = Field(
         (50, 65, 75, 85), min_length=1, description="Lower ages of the bands of attained age; the last is open."
     )
-    period_years: int = Field(5, ge=1, description="Calendar periods of entry this long stratify the baseline hazard.")
+    period_years: int = Field(
+        5, ge=1, le=200, description="Calendar periods of entry this long stratify the baseline hazard."
+    )
 
     @model_validator(mode="after")
     def _bands_grow(self) -> Self:
@@ -330,10 +387,12 @@ class Model(Section):
         max_length=7,
         description="Knots of dose-response curves: percentiles of the doses of exposed person-time (Harrell 2015).",
     )
-    spline_knots: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(
+    spline_knots: tuple[Annotated[float, Field(ge=0, le=MOST_DOSE)], ...] | None = Field(
         None, description="Knots of all classes in dose units, in place of percentiles."
     )
-    spline_reference: float = Field(0, ge=0, description="The dose whose hazard ratio is one in dose-response curves.")
+    spline_reference: float = Field(
+        0, ge=0, le=MOST_DOSE, description="The dose whose hazard ratio is one in dose-response curves."
+    )
     risk_ages: tuple[Annotated[int, Field(ge=0, le=110)], ...] = Field(
         (65, 75, 85), description="Ages from which absolute risks are counted, alive and without the outcome."
     )
@@ -353,6 +412,7 @@ class Model(Section):
     most_intervals: int = Field(
         5_000_000,
         ge=1000,
+        le=10**12,
         description="Models that hold every interval of person-time draw a random sample of persons if there are more.",
     )
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
@@ -411,7 +471,9 @@ class Gates(Section):
     cross_check_difference: float = Field(
         1e-6, gt=0, description="Largest difference from lifelines on a sample of the run; above it the gate fails."
     )
-    cross_check_persons: int = Field(1_000, ge=0, description="Persons in that sample; 0 leaves the check out.")
+    cross_check_persons: int = Field(
+        1_000, ge=0, le=1_000_000, description="Persons in that sample; 0 leaves the check out."
+    )
 
 
 DISCLOSURE_POLICIES: Mapping[str, Mapping[str, int]] = {
@@ -429,7 +491,9 @@ class Disclosure(Section):
         "none",
         description="omop5: at least 5 as min_cell_count; opensafely: at least 8, and counts in multiples of 5.",
     )
-    min_cell_count: int = Field(5, ge=0, description="Counts from 1 up to one less than this are suppressed.")
+    min_cell_count: int = Field(
+        5, ge=0, le=1_000_000, description="Counts from 1 up to one less than this are suppressed."
+    )
     round_counts_to: int = Field(
         1,
         ge=1,
@@ -445,8 +509,8 @@ class Disclosure(Section):
         if not isinstance(given, dict) or not isinstance(policy := given.get("policy", "none"), str):
             return given
         floors = DISCLOSURE_POLICIES.get(policy, {})
-        laxer = {k: v for k, v in floors.items() if not isinstance(given.get(k, 0), int) or given.get(k, 0) < v}
-        return given | {k: v for k, v in laxer.items() if isinstance(given.get(k, 0), int)}
+        # What is no whole number stays, to be refused.
+        return given | {k: v for k, v in floors.items() if type(given.get(k, 0)) is int and given.get(k, 0) < v}
 
 
 ModelName = Literal[
@@ -474,7 +538,9 @@ class AnalysisSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Its name in `estimates`: lower case, with dashes.")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100, description="Its name in `estimates`: lower case, with dashes."
+    )
     models: tuple[ModelName, ...] = Field(("linear", "categories"), min_length=1, description="Which models to fit.")
 
     @property

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cohort.errors import UsageError, nearest
+from cohort.errors import UsageError, brief, nearest
 from cohort.paths import config_folder
 from cohort.typed_csv import read_csv
 
@@ -99,7 +99,7 @@ class ConceptSetItem(_Fact):
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True)
 
-    concept_id: int = Field(alias="CONCEPT_ID", gt=0)
+    concept_id: int = Field(alias="CONCEPT_ID", gt=0, lt=2**63)
     concept_name: str = Field("", alias="CONCEPT_NAME")
     include_descendants: bool = Field(False, alias="includeDescendants")
     is_excluded: bool = Field(False, alias="isExcluded")
@@ -176,8 +176,10 @@ def load_concept_set(name_or_path: str | Path, folder: Path | None = None) -> Co
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"There is no concept set at {path}.") from None
+    except RecursionError:
+        raise UsageError(f"{path} cannot be read as JSON: lists in lists, too many. Export it again.") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as JSON: {error}. Export it again.") from None
+        raise UsageError(f"{path} cannot be read as JSON: {brief(str(error), 200)}. Export it again.") from None
     items = tuple(_item(path, number, raw) for number, raw in enumerate(_raw_items(path, content), start=1))
     _check_items(path, items)
     return ConceptSet(name=path.stem, items=items)
@@ -211,7 +213,7 @@ def _concept_set_path(name_or_path: str | Path, folder: Path | None) -> Path:
         return path
     known = concept_set_names(folder)
     if str(name_or_path) not in known:
-        raise UsageError(f"There is no concept set '{name_or_path}'{nearest(str(name_or_path), known)}")
+        raise UsageError(f"There is no concept set '{brief(str(name_or_path))}'{nearest(str(name_or_path), known)}")
     return _in(folder, "concept_sets") / f"{name_or_path}.json"
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cohort.errors import UsageError, nearest
+from cohort.errors import UsageError, brief, nearest
 
 Row = TypeVar("Row", bound=BaseModel)
 _SHOWN = 10  # a file in another encoding or layout has a fault in every line: the first few tell it
@@ -64,15 +64,15 @@ def _lines(path: Path, row_type: type[BaseModel]) -> Iterator[tuple[int, dict[st
                 yield reader.line_num, _filled(path, reader.line_num, cells)
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}; restore the shipped one.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as CSV in UTF-8: {error}. Save it so.") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read as CSV in UTF-8: {brief(str(error), 200)}. Save it so.") from None
 
 
 def _check_header(path: Path, found: Sequence[str], row_type: type[BaseModel]) -> None:
     expected = list(row_type.model_fields)
     unknown = [name for name in found if name not in expected]
     if unknown:
-        raise UsageError(f"{path}, line 1: unknown column '{unknown[0]}'{nearest(unknown[0], expected)}.")
+        raise UsageError(f"{path}, line 1: unknown column '{brief(unknown[0])}'{nearest(unknown[0], expected)}.")
     if missing := [name for name in expected if name not in found]:
         raise UsageError(f"{path}, line 1: no column {', '.join(missing)}; add it, blank where unknown.")
     if len(set(found)) < len(found):
@@ -89,7 +89,7 @@ def _filled(path: Path, line: int, cells: dict[str | Any, str | Any]) -> dict[st
 
 
 def _place(line: int, cells: dict[str, str], row_type: type[BaseModel]) -> str:
-    return f"line {line} ({cells.get(next(iter(row_type.model_fields)), 'no name')})"
+    return f"line {line} ({brief(cells.get(next(iter(row_type.model_fields)), 'no name'))})"
 
 
 def _text(fault: Any) -> str:
@@ -98,7 +98,7 @@ def _text(fault: Any) -> str:
         return f"{field} is empty; fill it"
     if not field:
         return str(fault["msg"]).removeprefix("Value error, ")
-    return f"{field} is '{fault['input']}': {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{field} is '{brief(str(fault['input']))}': {fault['msg'][0].lower()}{fault['msg'][1:]}"
 
 
 def _repeats(rows: Sequence[tuple[int, BaseModel]], field: str) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _repeats(rows: Sequence[tuple[int, BaseModel]], field: str) -> Iterator[str]
     for line, row in rows:
         value = getattr(row, field)
         if value is not None and first.setdefault(value, line) != line:
-            yield f"line {line}: {field} '{value}' stands in line {first[value]} already; keep one"
+            yield f"line {line}: {field} '{brief(str(value))}' stands in line {first[value]} already; keep one"
 
 
 def _report(path: Path, problems: Sequence[str]) -> str:

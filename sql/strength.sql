@@ -4,11 +4,18 @@ with candidate as (
         drug_product.drug_concept_id,
         drug_product.ingredient_concept_id,
         drug_strength.invalid_reason is null as is_valid,
-        case when drug_strength.amount_value > 0 then drug_strength.amount_value end as amount_value,
+        -- Infinity and what is no number are greater than all of these.
+        case when drug_strength.amount_value > 0 and drug_strength.amount_value <= 1000000000
+            then drug_strength.amount_value
+        end as amount_value,
         drug_strength.amount_unit_concept_id,
-        case when drug_strength.numerator_value > 0 then drug_strength.numerator_value end as numerator_value,
+        case when drug_strength.numerator_value > 0 and drug_strength.numerator_value <= 1000000000
+            then drug_strength.numerator_value
+        end as numerator_value,
         drug_strength.numerator_unit_concept_id,
-        case when drug_strength.denominator_value > 0 then drug_strength.denominator_value end as denominator_value,
+        case when drug_strength.denominator_value > 0 and drug_strength.denominator_value <= 1000000000
+            then drug_strength.denominator_value
+        end as denominator_value,
         drug_strength.denominator_unit_concept_id
     from drug_product
     inner join drug_strength

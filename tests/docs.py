@@ -1,7 +1,8 @@
 """The documents that are made from the code: `python -m tests.docs` writes them, `--check` fails when one is stale.
 
 In: the spec tests and the pydantic models. Out: `tests/spec/README.md`, the rules of the study as prose, and
-`config/README.md`, every file and field of the configuration, and the simulator's worlds. Neither is edited by hand.
+`config/README.md`, every file and field of the configuration, and the simulator's worlds, and `tests/corpus/README.md`,
+bad input and what is told of it. None is edited by hand.
 """
 
 import ast
@@ -25,6 +26,7 @@ from cohort.protocol import SECTIONS, Protocol
 from cohort.protocol_sections import AnalysisSpec
 from cohort.reference import Affinity, Drug
 from cohort.synthetic.scenarios import SCENARIOS
+from tests.corpus.cases import CdmCase, cdm_cases, protocol_cases
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -293,7 +295,52 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-DOCUMENTS: dict[str, Callable[[], str]] = {"tests/spec/README.md": spec_readme, "config/README.md": config_readme}
+def corpus_readme() -> str:
+    """The corpus of bad input: per case what is broken, the exit code, and what is told."""
+    protocols = [[case.name, str(case.exit), _lines_of(case.says)] for case in protocol_cases()]
+    return (
+        "\n\n".join(
+            [
+                "# Bad input, and what is told of it",
+                "Each row is a test. The message is the whole of what stands on standard error, to the letter; "
+                "`{protocol}` and `{cdm}` are paths. Exit codes: 0 done; 1 the input cannot be studied; 2 wrong usage. "
+                "No input ends in a traceback. `test_fuzz.py` and `test_injection.py` look for what is not here.",
+                "Made from protocols.toml and cdms.toml by `make docs`.",
+                "## Protocols",
+                _table(["what is broken", "exit code", "message of `tspo check`"], protocols),
+                "## CDMs",
+                "A CDM of 500 simulated persons, broken by the SQL that cdms.toml gives. The message is that of a run; "
+                "where there is none, the run goes through and its hazard ratio has this status.",
+                _table(
+                    ["what is broken", "exit code", "message, or status and warnings"], list(map(_cdm_row, cdm_cases()))
+                ),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _cdm_row(case: CdmCase) -> list[str]:
+    if case.exit:
+        said = _lines_of(case.run_says)
+    else:
+        said = "<br>".join([f"*{case.status}*", *(_literal(f"warning: {line}") for line in case.warnings)])
+    return [case.name, str(case.exit), f"{said} (not yet: {case.awaits})" if case.awaits else said]
+
+
+def _lines_of(text: str) -> str:
+    return "<br>".join(_literal(line) for line in text.splitlines()) or "none"
+
+
+def _literal(line: str) -> str:
+    return f"`` {line} ``" if "`" in line else _code(line)
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "tests/spec/README.md": spec_readme,
+    "config/README.md": config_readme,
+    "tests/corpus/README.md": corpus_readme,
+}
 
 
 def stale(root: Path = ROOT) -> list[str]:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
+from cohort.protocol_sections import day
+
 UNKNOWN = "unknown"
 """How an empty number is written: `mg = "unknown"`. An empty text is written `""`."""
 
@@ -31,19 +33,7 @@ def _number_or_unknown(value: object) -> object:
     return None if value == UNKNOWN else _number(value)
 
 
-def _day(value: object) -> object:
-    # Pydantic would read a bare number as seconds since 1970.
-    if isinstance(value, str):
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            pass
-    if type(value) is not dt.date:
-        raise ValueError("write a date as 2001-12-31")
-    return value
-
-
-Day = Annotated[dt.date, BeforeValidator(_day), Field(ge=dt.date(1800, 1, 1), le=dt.date(2200, 12, 31))]
+Day = Annotated[dt.date, BeforeValidator(day), Field(ge=dt.date(1800, 1, 1), le=dt.date(2200, 12, 31))]
 Number = Annotated[float, BeforeValidator(_number)]
 NumberOrUnknown = Annotated[float | None, BeforeValidator(_number_or_unknown)]
 Whole = Annotated[int, Strict(), Field(ge=-1_000_000, le=1_000_000)]

@@ -4,7 +4,6 @@ In: paths of TOML files, and the protocol that each of them changes. Out: an `Ex
 put in the words of the file; what refers to something (a drug, a product, a fill) must find it.
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cohort.errors import UsageError, nearest
+from cohort.errors import UsageError, got, listed, nearest
 from cohort.expectation.file import (
     Discarded,
     DoseOn,
@@ -29,6 +28,7 @@ from cohort.expectation.file import (
 from cohort.expectation.person import Facts, load_facts
 from cohort.inputs import UNKNOWN_DOSE, dose_category_labels
 from cohort.protocol import Protocol
+from cohort.toml_file import read_toml
 
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): ExpectationFile,
@@ -73,7 +73,7 @@ def read_expectations(paths: Iterable[Path], protocol: Protocol) -> list[Expecta
 
 def _read(path: Path, protocol: Protocol) -> Expectation:
     try:
-        file = ExpectationFile.model_validate(_toml(path))
+        file = ExpectationFile.model_validate(read_toml(path, "expectation file"))
     except ValidationError as error:
         raise _wrong(path, [_fault(fault) for fault in error.errors()]) from None
     try:
@@ -87,17 +87,8 @@ def _read(path: Path, protocol: Protocol) -> Expectation:
     return Expectation(path, file, changed, known)
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no expectation file at {path}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} is not a TOML file that can be read: {error}.") from None
-
-
 def _wrong(path: Path, problems: list[str]) -> UsageError:
-    return UsageError("\n  - ".join([f"{path} has {len(problems)} problem(s); correct the file:", *problems]))
+    return UsageError(f"{path} has {len(problems):,} problem(s); correct the file:\n{listed(problems)}")
 
 
 def _fault(fault: Any) -> str:
@@ -114,8 +105,8 @@ def _fault(fault: Any) -> str:
     if sections in _MODELS and kind == "model_type" and location[-1] == sections[-1]:
         return f"{_place(location)}write it in single brackets, [{'.'.join(sections)}]"
     said = fault["msg"].removeprefix("Value error, ")
-    got = "" if isinstance(fault["input"], dict) else f" (got {fault['input']!r:.60})"
-    return f"{_place(location)}{said[0].lower()}{said[1:]}{got}"
+    value = "" if isinstance(fault["input"], dict) else f" (got {got(fault['input'])})"
+    return f"{_place(location)}{said[0].lower()}{said[1:]}{value}"
 
 
 def _place(location: tuple[str | int, ...]) -> str:

@@ -19,7 +19,7 @@ from cohort.feasibility.concepts import NamedConcepts, named_concepts
 from cohort.feasibility.fills import DrugFills, drug_fills
 from cohort.feasibility.rules import RULES
 from cohort.feasibility.said import Said
-from cohort.feasibility.survey import look_for_fills, survey_study, used_sets
+from cohort.feasibility.survey import look_at_ids, look_for_entrants, look_for_fills, survey_study, used_sets
 from cohort.feasibility.tables import TableFound, tables_found
 from cohort.inputs import study_parameters
 from cohort.paths import sql_folder
@@ -98,6 +98,9 @@ def check(cdm: Cdm, protocol: Protocol, today: dt.date | None = None) -> Check:
     fills, concepts = _frame(connection, "fill_check"), _frame(connection, "concept_check")
     totals = [int(fills.get_column(name).sum()) for name in ("fills", "with_quantity", "with_strength")]
     look_for_fills(cdm, said, *totals)
+    look_at_ids(cdm, said)
+    if surveyed.rows["person"] and surveyed.rows["observation_period"]:
+        look_for_entrants(cdm, protocol)
     tables = tables_found(cdm, surveyed.rows, said)
     used = used_sets(protocol)
     broken = {table: _broken(connection, table) for table in RULES if surveyed.rows[table]}

@@ -6,13 +6,15 @@ can, but something is missed), each with its number and its cure.
 
 from typing import Any
 
+import duckdb
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from cohort.errors import CannotStudy
 from cohort.feasibility.codes import concept_set_codes, drug_codes, resolve_vocabulary
 from cohort.feasibility.said import Said
 from cohort.protocol import Protocol
-from cohort.source import Cdm, first_row
+from cohort.source import Cdm, first_row, kind_of
 
 
 class Survey(BaseModel):
@@ -32,11 +34,19 @@ def survey(cdm: Cdm, protocol: Protocol) -> Survey:
     Raises:
         UsageError: the protocol names what does not exist.
     """
-    found = survey_study(cdm, protocol)
     said = Said(protocol.disclosure.min_cell_count)
-    drugs = drug_codes(cdm.connection)
-    look_for_fills(cdm, said, *(int(drugs.get_column(c).sum()) for c in ("records", "with_quantity", "with_strength")))
-    _look_at_people(cdm, said)
+    try:
+        found = survey_study(cdm, protocol)
+        drugs = drug_codes(cdm.connection)
+        counts = (int(drugs.get_column(c).sum()) for c in ("records", "with_quantity", "with_strength"))
+        look_for_fills(cdm, said, *counts)
+        _look_at_people(cdm, said)
+        look_at_ids(cdm, said)
+        if found.rows["person"] and found.rows["observation_period"]:
+            look_for_entrants(cdm, protocol)
+    except duckdb.Error as error:
+        why = f"a table or a view of it cannot be read ({kind_of(error)}): select its columns one by one to find which"
+        raise CannotStudy([*cdm.problems, why]) from None
     return found.model_copy(update={"problems": list(cdm.problems), "warnings": list(cdm.warnings)})
 
 
@@ -121,11 +131,52 @@ def _look_at_people(cdm: Cdm, said: Said) -> None:
         "{n} observation periods end before they start and are left out": """
             select count(*) from observation_period
             where observation_period_end_date < observation_period_start_date""",
+        "{n} observation periods have no first or no last day and are left out": """
+            select count(*) from observation_period
+            where observation_period_start_date is null or observation_period_end_date is null""",
+        "{n} fills of study drugs belong to nobody in person and are left out": """
+            select count(*) from drug_exposure
+            semi join drug_product using (drug_concept_id)
+            anti join person using (person_id)""",
     }
     for message, query in checks.items():
         (count,) = first_row(cdm.connection, query)
         if count:
             cdm.warnings.append(message.format(n=said(count)))
+
+
+def look_at_ids(cdm: Cdm, said: Said) -> None:
+    """Rows that share an id are joined with each other: persons and fills would count several times."""
+    checks = {
+        "{n} rows of person repeat a person_id: keep one row for each person": """
+            select count(person_id) - count(distinct person_id) from person""",
+        "{n} fills of study drugs repeat a drug_exposure_id: give each row of drug_exposure an id of its own": """
+            select count(*) - count(distinct drug_exposure_id) from drug_exposure
+            semi join drug_product using (drug_concept_id)""",
+    }
+    for message, query in checks.items():
+        (count,) = first_row(cdm.connection, query)
+        if count:
+            cdm.problems.append(message.format(n=said(count)))
+
+
+def look_for_entrants(cdm: Cdm, protocol: Protocol) -> None:
+    """Whether anybody could enter, by what is needed at least: observed long enough, and old enough in the end."""
+    days, age = protocol.population.prior_observation_days, protocol.population.minimum_age_years
+    (anybody,) = first_row(
+        cdm.connection,
+        f"""
+        select exists (
+            select 1 from observation_period inner join person using (person_id)
+            where date_diff('day', observation_period_start_date, observation_period_end_date) >= {days}
+            and year(observation_period_end_date) - year_of_birth >= {age}
+        )""",
+    )
+    if not anybody:
+        cdm.problems.append(
+            f"nobody can enter: no person is observed for {days:,} days and is {age} years old by their end; check "
+            "observation_period and year_of_birth, or change prior_observation_days or minimum_age_years"
+        )
 
 
 def _look_at_time(cdm: Cdm, protocol: Protocol, snapshot: dict[str, Any]) -> None:

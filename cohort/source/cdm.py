@@ -18,11 +18,13 @@ from cohort.needs import Needs, needs_of
 from cohort.protocol import Protocol
 from cohort.source.database import Resources, first_row, open_database
 from cohort.source.duckdb_file import ENDINGS, open_file
-from cohort.source.faults import fault_of
+from cohort.source.faults import fault_of, kind_of
 from cohort.source.folder import open_folder
 from cohort.source.location import Place, place_of
-from cohort.source.relation import Found, Relation, quoted
+from cohort.source.relation import Found, Relation
+from cohort.sql_text import quoted
 
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DOUBLE", "FLOAT")
 _WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
 
 
@@ -59,13 +61,19 @@ class Cdm:
         relation, present = self.relations[table.name]
         if relation is None:
             return 0
-        text = [c for c in table.columns if c.type != "VARCHAR" and present.get(c.name, ("", ""))[1] == "VARCHAR"]
+        text = [c for c in table.columns if c.name in present and _may_be_unreadable(c, present[c.name][1])]
         unreadable = "".join(
             f", count(*) filter (where {_conversion(c, present[c.name])} is null"
-            f" and nullif(trim({quoted(present[c.name][0])}), '') is not null)"
+            f" and nullif(trim(cast({quoted(present[c.name][0])} as varchar)), '') is not null)"
             for c in text
         )
-        counted, *counts = first_row(self.connection, f"select count(*){unreadable} from {relation.sql}")
+        try:
+            counted, *counts = first_row(self.connection, f"select count(*){unreadable} from {relation.sql}")
+        except duckdb.Error as error:
+            if fault := fault_of(error, relation.files):
+                raise fault from None
+            self.note(table, f"cannot be read ({kind_of(error)}): mend the view or the file")
+            raise CannotStudy([*self.problems, *self.warnings[-1:]]) from None
         rows = int(counted if relation.rows is None else relation.rows)
         if rows == 0:
             self.note(table, "is empty")
@@ -138,7 +146,13 @@ def _found(connection: duckdb.DuckDBPyConnection, place: Place, copy: Path | Non
 def _show(cdm: Cdm, table: Table, found: Found) -> None:
     """Create the view of one table; a table that is absent, or lacks what we need, becomes an empty view."""
     relation = found.relations.get(table.name)
-    present = _columns(cdm.connection, relation) if relation else {}
+    try:
+        present = _columns(cdm.connection, relation) if relation else {}
+    except duckdb.Error as error:  # a view of what is gone; the rest of its message may quote anything
+        if fault := fault_of(error, found.files()):
+            raise fault from None
+        found.faults[table.name] = f"is a view that cannot be read ({kind_of(error)}): mend the view"
+        relation, present = None, {}
     missing = [c.name for c in table.columns if c.is_required and c.name not in present]
     if relation is None or missing:
         what = f"has no column {', '.join(missing)}" if relation else found.faults.get(table.name, "is missing")
@@ -161,12 +175,25 @@ def _conversion(column: Column, present: tuple[str, str] | None) -> str:
         return f"cast(null as {column.type})"
     name, kind = quoted(present[0]), present[1]
     if column.type == "DATE" and kind in _WHOLE_NUMBERS:
-        return f"cast(try_strptime(cast({name} as varchar), '%Y%m%d') as date)"
+        return _in_the_calendar(f"cast(try_strptime(cast({name} as varchar), '%Y%m%d') as date)")
     if kind != "VARCHAR":
-        return f"try_cast({name} as {column.type})"
+        value = f"try_cast({name} as {column.type})"
+        return _in_the_calendar(value) if column.type == "DATE" else value
     text = f"nullif(trim({name}), '')"
     if column.type == "DATE":
         # Text dates come as 2010-03-01, as 20100301, or with a time of day behind.
         compact = f"cast(try_strptime({text}, '%Y%m%d') as date)"
-        return f"coalesce(try_cast({text} as date), {compact}, cast(try_cast({text} as timestamp) as date))"
+        return _in_the_calendar(
+            f"coalesce(try_cast({text} as date), {compact}, cast(try_cast({text} as timestamp) as date))"
+        )
     return text if column.type == "VARCHAR" else f"try_cast({text} as {column.type})"
+
+
+def _may_be_unreadable(column: Column, kind: str) -> bool:
+    """Whether a value of this kind may turn out to be none of the column's type."""
+    return column.type == "DATE" or (column.type != "VARCHAR" and kind not in _NUMBERS)
+
+
+def _in_the_calendar(value: str) -> str:
+    """Infinity is a date to DuckDB, and days go on to the year 5,881,580: person-time would not end."""
+    return f"case when {value} between date '1800-01-01' and date '9999-12-31' then {value} end"

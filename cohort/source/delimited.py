@@ -19,7 +19,8 @@ from typing import IO, cast
 from cohort.cdm import Table
 from cohort.errors import UsageError
 from cohort.paths import config_folder
-from cohort.source.relation import Relation, listed, quoted
+from cohort.source.relation import Relation, files_listed
+from cohort.sql_text import quoted
 
 _DELIMITERS = (",", "\t", ";", "|")
 _LONGEST_LINE = 1_000_000
@@ -62,11 +63,11 @@ def read_delimited(table: Table, files: Sequence[Path]) -> Relation | str:
         "delim": quoted(form.delimiter, "'"),
         "quote": quoted(form.quote, "'"),
         "escape": quoted(form.quote, "'"),
-        "nullstr": listed(_MISSING),
+        "nullstr": "[" + ", ".join(quoted(text, "'") for text in _MISSING) + "]",
         "columns": "{" + columns + "}",
     }
     told = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return Relation(f"read_csv({listed(files)}, {told})", tuple(files))
+    return Relation(f"read_csv({files_listed(files)}, {told})", tuple(files))
 
 
 def _form(table: Table, file: Path) -> _Form | str:

@@ -11,7 +11,8 @@ from cohort.cdm import CDM_TABLES, VOCABULARY_TABLES
 from cohort.errors import UsageError
 from cohort.source.database import first_row
 from cohort.source.location import Place
-from cohort.source.relation import Found, Relation, quoted
+from cohort.source.relation import Found, Relation
+from cohort.sql_text import quoted
 
 ENDINGS = {".duckdb", ".db"}
 

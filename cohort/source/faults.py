@@ -35,6 +35,11 @@ def fault_of(error: duckdb.Error, files: Sequence[Path]) -> UsageError | None:
     return UsageError(f"{file} is cut short, damaged or no {kind}; write or copy it again.")
 
 
+def kind_of(error: duckdb.Error) -> str:
+    """What kind of error the engine had; its message may quote a value of a patient."""
+    return type(error).__name__.removesuffix("Exception")
+
+
 def _of_text(text: str) -> str:
     line, width = _LINE.search(text), _WIDTH.search(text)
     where = f"line {line[1]}" if line else "a line"

@@ -12,7 +12,7 @@ from pathlib import Path
 from cohort.cdm import CDM_TABLES
 from cohort.errors import UsageError
 from cohort.source.delimited import read_delimited
-from cohort.source.relation import Found, Relation, listed
+from cohort.source.relation import Found, Relation, files_listed
 
 _TABLES = {table.name: table for table in CDM_TABLES}
 _TEXT = ("csv", "tsv", "psv", "txt")
@@ -89,7 +89,7 @@ def _parquet(files: list[Path]) -> Relation:
     options = "hive_partitioning = false, binary_as_string = true"
     if len(files) > 1:
         options += ", union_by_name = true"
-    return Relation(f"read_parquet({listed(files)}, {options})", tuple(files))
+    return Relation(f"read_parquet({files_listed(files)}, {options})", tuple(files))
 
 
 def _files(folder: Path) -> Iterator[Path]:

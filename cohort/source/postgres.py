@@ -22,10 +22,11 @@ from cohort.cdm import CDM_TABLES
 from cohort.errors import UsageError
 from cohort.needs import Needs
 from cohort.source.location import Place
-from cohort.source.relation import Found, Relation, quoted
+from cohort.source.relation import Found, Relation
 from cohort.source.server_catalog import find_tables
 from cohort.source.server_faults import connection_fault, read_fault
 from cohort.source.server_query import selects
+from cohort.sql_text import file_literal
 
 _HASHED_SINCE = 140_000
 """PostgreSQL 14 hashes a row as it is; before, its text is hashed, which takes longer."""
@@ -56,7 +57,7 @@ def open_server(place: Place, folder: Path, needs: Needs) -> Found:
                 path = folder / f"{name}.parquet"
                 if _key_of(path) != key:
                     _fetch(cursor, query, path, key)
-            found.relations[name] = Relation(f"read_parquet({quoted(str(path), chr(39))})", (path,), rows)
+            found.relations[name] = Relation(f"read_parquet({file_literal(path)})", (path,), rows)
     for table in CDM_TABLES:
         if table.name not in queries:
             (folder / f"{table.name}.parquet").unlink(missing_ok=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cohort.sql_text import file_literal
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -35,11 +37,6 @@ class Found:
         return list(dict.fromkeys(file for relation in self.relations.values() for file in relation.files))
 
 
-def quoted(name: str, mark: str = '"') -> str:
-    """A name as an SQL identifier, or with the mark `'` a text as an SQL literal."""
-    return mark + name.replace(mark, mark * 2) + mark
-
-
-def listed(texts: Iterable[object]) -> str:
-    """Texts as a list of literals that DuckDB reads."""
-    return "[" + ", ".join(quoted(str(text), "'") for text in texts) + "]"
+def files_listed(files: Iterable[Path]) -> str:
+    """Files as a list of literals that DuckDB reads."""
+    return "[" + ", ".join(map(file_literal, files)) + "]"

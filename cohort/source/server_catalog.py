@@ -9,7 +9,7 @@ from typing import Any
 from cohort.cdm import CDM_TABLES, VOCABULARY_TABLES
 from cohort.errors import UsageError
 from cohort.source.location import Place
-from cohort.source.relation import quoted
+from cohort.sql_text import quoted
 
 _COLUMNS = """
     select

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from cohort.cdm import CDM_TABLES, Column
 from cohort.needs import Needs
-from cohort.source.relation import quoted
 from cohort.source.server_catalog import ServerColumn, ServerTable
+from cohort.sql_text import quoted
 
 _WHOLE = ("int2", "int4", "int8")
 

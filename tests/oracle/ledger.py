@@ -12,6 +12,7 @@ MILLIGRAM, MICROGRAM, GRAM, HOUR, LITRE, MILLILITRE = 8576, 9655, 8504, 8505, 85
 UNITS = {MILLIGRAM: "mg", MICROGRAM: "microgram", GRAM: "gram"}
 NO_STRENGTH = "no strength for the ingredient"
 PRIME = 2**31 - 1
+MOST_QUANTITY, MOST_STRENGTH = 100_000, 1_000_000_000
 
 
 def ledger(cdm: Cdm, study_drugs: Iterable[Row], settings: Settings) -> list[Row]:
@@ -67,6 +68,8 @@ def _fill(cdm: Cdm, record: Row, drug: Row, ingredient: int, name: str, settings
     strength_mg, rule, unit, no_strength = strength(cdm, record["drug_concept_id"], ingredient, settings)
     quantity = record.get("quantity")
     no_quantity = None if _positive(quantity) else "quantity missing or not positive"
+    if no_quantity is None and not quantity <= MOST_QUANTITY:
+        no_quantity = "quantity > 100,000"
     return {
         "drug_exposure_id": record["drug_exposure_id"],
         "person_id": record["person_id"],
@@ -148,8 +151,8 @@ def strength(
 
 
 def _strength_of_row(row: Row, settings: Settings) -> tuple[float | None, str, str, str | None]:
-    amount, numerator = _positive(row.get("amount_value")), _positive(row.get("numerator_value"))
-    per, denominator = row.get("denominator_unit_concept_id"), _positive(row.get("denominator_value"))
+    amount, numerator = _strength(row.get("amount_value")), _strength(row.get("numerator_value"))
+    per, denominator = row.get("denominator_unit_concept_id"), _strength(row.get("denominator_value"))
     if amount is not None:
         return _in_mg(amount, row.get("amount_unit_concept_id"), "amount", None, settings)
     unit = row.get("numerator_unit_concept_id")
@@ -181,8 +184,12 @@ def _unit(unit: int | None) -> str:
     return "not stated" if unit is None else UNITS.get(unit, "not a mass")
 
 
+def _strength(value: float | None) -> float | None:
+    return value if value is not None and 0 < value <= MOST_STRENGTH else None
+
+
 def _positive(value: float | None) -> float | None:
-    return value if value is not None and value > 0 else None
+    return value if value is not None and not value <= 0 else None  # what is no number is the greatest of all
 
 
 # --- Status, and remedies ----------------------------------------------------------------------------------

@@ -796,6 +796,28 @@ def test_a_quantity_that_is_not_positive_gives_no_mg(build):
     """)
 
 
+def test_a_quantity_that_no_fill_has_gives_no_mg(build):
+    """More than 100,000 tablets or mL: the mg are unknown. So are those of infinity, and of what is no number."""
+    assert build(
+        "fill",
+        drug_product=PRODUCT,
+        strength=STRENGTH,
+        drug_record="""
+            drug_exposure_id | drug_concept_id | record_date | days_supply | quantity | is_study_drug
+            -----------------+-----------------+-------------+-------------+----------+--------------
+                           6 | 1               | 2012-01-01  | 30          | 100000   | true
+                           7 | 1               | 2012-01-01  | 30          | 100001   | true
+                           8 | 1               | 2012-01-01  | 30          | 1e300    | true
+        """,
+    ) == drawn("""
+            drug_exposure_id | mg     | mg_problem
+            -----------------+--------+-------------------
+                           6 | 500000 |
+                           7 |        | quantity > 100,000
+                           8 |        | quantity > 100,000
+    """)
+
+
 def test_a_computed_dose_is_mg_over_days(build):
     """60 tablets of 5 mg over 30 days are 10 mg a day; the row says from which fields and by which rule."""
     assert build(

@@ -65,7 +65,7 @@ def test_a_stale_document_is_named_with_its_cure(tmp_path, capsys):
 
 
 def test_a_missing_document_is_stale(tmp_path):
-    assert docs.stale(tmp_path) == ["tests/spec/README.md", "config/README.md"]
+    assert docs.stale(tmp_path) == ["tests/spec/README.md", "config/README.md", "tests/corpus/README.md"]
 
 
 def test_a_file_of_config_that_nothing_is_said_about_is_named(tmp_path):

@@ -9,10 +9,11 @@ import pytest
 from cohort.cdm import CDM_TABLES
 from cohort.content import stored_content, stored_key
 from cohort.covariates import covariate_names
-from cohort.engine import TableRef, build, content_of, file_literal, load_steps, write_input
+from cohort.engine import TableRef, build, content_of, load_steps, write_input
 from cohort.errors import TspoError
 from cohort.inputs import study_inputs, study_parameters
 from cohort.protocol import Protocol
+from cohort.sql_text import file_literal
 
 
 def folder_of(tmp_path: Path, **files: str) -> Path:

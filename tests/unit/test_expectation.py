@@ -333,12 +333,18 @@ def test_the_command_ends_with_2_before_it_runs_anything_when_a_file_is_wrong(tm
     assert done.exit_code == 2
     assert "did you mean 'title'" in done.output
     assert f"There is no expectation file at {tmp_path / 'nowhere.toml'}." in done.output
-    assert f"{tmp_path} is not a TOML file that can be read" in done.output
+    assert f"{tmp_path} cannot be read: Is a directory." in done.output
     assert "expectations hold" not in done.output
 
 
-def test_a_number_beyond_all_measure_is_a_message(tmp_path: Path) -> None:
+def test_a_number_beyond_all_measure_is_an_unknown_dose(tmp_path: Path) -> None:
     text = TABLETS.replace("quantity = 60", "quantity = 1e300")
+    expected = '[[expected.dose]]\ndate = 2010-01-01\ntspo_binder = "unknown"\n'
+    assert tspo_expect(written(tmp_path, text + expected)).exit_code == 0
+
+
+def test_a_dose_beyond_all_measure_is_a_message(tmp_path: Path) -> None:
+    text = TABLETS.replace("quantity = 60", "quantity = 100000").replace("amount = 5", "amount = 1e9")
     done = tspo_expect(written(tmp_path, text + "[[expected.dose]]\ndate = 2010-01-01\ntspo_binder = 3\n"))
     assert done.exit_code == 2
     assert "is a number far too large?" in done.output

@@ -33,7 +33,7 @@ def test_the_shipped_file_writes_out_every_default() -> None:
         ("exposures.lag_days=3", "did you mean 'exposure.lag_days'"),
         ("exposure.lag_days=-1", "exposure.lag_days: Input should be greater than or equal to 0"),
         ("metric=pills", "exposure.metric: Input should be 'dme', 'ddd', 'tspo_weighted', 'days'"),
-        ("days_supply_order=[]", "ledger.days_supply_order: Tuple should have at least 1 item"),
+        ("days_supply_order=[]", "ledger.days_supply_order: the list should have at least 1 item"),
         ("missing_dose_bounds=['median']", "Input should be 'zero', 'median_fill', 'one_ddd' or 'draw'"),
         ("equivalence_table=site", "site_equivalents_mg is empty: give mg by drug"),
         ("site_equivalents_mg={diazepam = 5}", "needs site_equivalents_source: where the numbers come from"),
@@ -139,7 +139,7 @@ def test_an_analysis_changes_the_fields_beside_its_name_and_no_other(tmp_path: P
         ("name = 'lag-1y'", "the name of analysis 'lag-1y' is taken"),
         ("name = 'missing-dose-zero'", "the name of analysis 'missing-dose-zero' is taken"),
         ("name = 'Late Life'", "analysis.0.name: String should match pattern"),
-        ("metric = 'ddd'", "analysis.0.name: Field required"),
+        ("metric = 'ddd'", "analysis.0.name is missing"),
         ("name = 'x'\nmodels = ['lienar']", "analysis.0.models.0: Input should be 'linear'"),
     ],
 )
