@@ -5,7 +5,7 @@ In: the text. Out: a `Place`, or a UsageError. A password has no place in it: th
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from cohort.errors import UsageError, nearest
 
@@ -102,7 +102,8 @@ def _server(location: str) -> Place:
         raise UsageError(_NO_PASSWORD)
     _refuse_unknown(options, (*_SCHEMAS, *_LIBPQ))
     schemas = [options.pop(name, None) for name in _SCHEMAS]
-    query = f"?{urlencode(options)}" if options else ""
+    # PostgreSQL's library does not take + for a space.
+    query = f"?{urlencode(options, quote_via=quote)}" if options else ""
     return Place(f"{_SERVERS[0]}://{parts.netloc}{parts.path}{query}", True, *schemas)
 
 

@@ -322,3 +322,10 @@ def test_check_reads_a_database(server: Server, made: str) -> None:
     assert "none of the fewer than 5 fills of study drugs has a strength" in done.output
     assert PASSWORD not in done.output
     assert os.environ["PGPASSWORD"] == PASSWORD
+
+
+def test_an_option_with_a_space_reaches_the_library_as_it_is(server: Server, made: str) -> None:
+    url = server.url(made).replace("?", "?application_name=tspo%20cohort&")
+    with _transaction(place_of(url)) as cursor:
+        cursor.execute("select current_setting('application_name')")
+        assert cursor.fetchall() == [("tspo cohort",)]
