@@ -6,6 +6,7 @@ its result is there already with the right key.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,13 +17,14 @@ from typing import Annotated, Any
 
 import duckdb
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cohort.analyses import PRIMARY, Analysis, analyses
 from cohort.cdm import CDM_TABLES
 from cohort.counts import known_doses
 from cohort.curves import incidence_curves
 from cohort.engine import Step, TableRef, build, load_steps, steps_for, stored_key, table_key, write_input
+from cohort.errors import UsageError
 from cohort.feasibility import Survey, survey
 from cohort.fitting import PATTERN_COLUMNS, study_counts
 from cohort.grid import file_name
@@ -51,13 +53,21 @@ CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
 """The tables of the CDM."""
 
 
+_PASSWORD = r"://[^/@]*:[^/@]*@|password\s*="
+"""What a CDM's address may not hold: an orchestrator keeps and shows parameters, and refuses these by the schema."""
+
+
 class RunSettings(BaseModel):
     """What a run is asked to do: the flow's parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    cdm: str = Field(description="A .duckdb file, or a folder of Parquet or CSV files named by table; read only.")
-    out: str = Field(description="The run's folder; made if it is not there.")
+    cdm: str = Field(
+        min_length=1,
+        description="A .duckdb file, or a folder of Parquet or CSV files named by table; read only.",
+        json_schema_extra={"not": {"pattern": _PASSWORD}},
+    )
+    out: str = Field(min_length=1, description="The run's folder; made if it is not there.")
     protocol: str | None = Field(
         None, description="A protocol file, or the name of a preset; none: the primary protocol."
     )
@@ -68,6 +78,17 @@ class RunSettings(BaseModel):
     memory: str = Field(
         Resources.memory, description="Memory of the database engine; what does not fit spills to disk."
     )
+    only_if_new: bool = Field(
+        False, description="Do nothing if the CDM, the protocol and the program are those of the run that `out` holds."
+    )
+    new_folder: bool = Field(False, description="Begin from nothing, in a new folder below `out` named by the day.")
+
+    @field_validator("cdm")
+    @classmethod
+    def _holds_no_password(cls, cdm: str) -> str:
+        if re.search(_PASSWORD, cdm):
+            raise UsageError("The address of the CDM holds a password, which would be kept and shown: leave it out.")
+        return cdm
 
     def load_protocol(self) -> Protocol:
         """The protocol with the changes applied; UsageError when either is wrong."""
