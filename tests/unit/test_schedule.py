@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from cohort.errors import CannotStudy, UsageError
 from cohort.schedule import content_key, forget_studied, in_new_folder, last_studied, note_studied
-from cohort.study import RunSettings, prepare_run
+from cohort.study import Prepared, RunSettings, prepare_run
 from cohort.synthetic import simulate
 
 DAY = dt.date(2026, 3, 1)
@@ -24,38 +24,31 @@ def cdm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def finished(settings: RunSettings) -> None:
+def finish(prepared: Prepared) -> None:
     """What the flow does at the end of a run."""
-    prepared = prepare_run(settings)
-    (settings.folder.release / "report.html").touch()
+    (prepared.settings.folder.release / "report.html").touch()
     note_studied(prepared, content_key(prepared), gate_failed=True)
 
 
 def test_the_last_run_is_known_by_cdm_protocol_and_report(cdm: Path, tmp_path: Path) -> None:
-    settings = RunSettings(cdm=str(cdm), out=str(tmp_path / "run"))
-    assert last_studied(prepare_run(settings)) is None
-    finished(settings)
-    last = last_studied(prepare_run(settings))
+    prepared = prepare_run(RunSettings(cdm=str(cdm), out=str(tmp_path / "run")))
+    assert last_studied(prepared) is None
+    finish(prepared)
+    last = last_studied(prepared)
     assert last is not None
     assert last.gate_failed
-    other = settings.model_copy(update={"changes": ("model.time_scale=follow-up",)})
-    assert last_studied(prepare_run(other)) is None, "another protocol is new"
+    settings = prepared.settings.model_copy(update={"changes": ("model.time_scale=follow-up",)})
+    assert last_studied(prepared.model_copy(update={"settings": settings})) is None, "another protocol is new"
+    forget_studied(prepared)
+    assert last_studied(prepared) is None, "a run that began and did not end is not the last one"
+    finish(prepared)
     os.utime(cdm)
-    assert last_studied(prepare_run(settings)) is None, "a CDM that was written is new"
-    finished(settings)
-    assert last_studied(prepare_run(settings)) is not None
-    forget_studied(prepare_run(settings))
-    assert last_studied(prepare_run(settings)) is None, "a run that began and did not end is not the last one"
-    finished(settings)
-    (settings.folder.release / "report.html").unlink()
-    assert last_studied(prepare_run(settings)) is None, "results that were taken away are made again"
-
-
-def test_a_note_that_cannot_be_read_counts_as_none(cdm: Path, tmp_path: Path) -> None:
-    settings = RunSettings(cdm=str(cdm), out=str(tmp_path / "run"))
-    finished(settings)
-    (settings.folder.private / "studied.json").write_text("{")
-    assert last_studied(prepare_run(settings)) is None
+    assert last_studied(prepare_run(prepared.settings)) is None, "a CDM that was written is new"
+    (prepared.settings.folder.private / "studied.json").write_text("{")
+    assert last_studied(prepared) is None, "a note that cannot be read is none"
+    finish(prepared)
+    (prepared.settings.folder.release / "report.html").unlink()
+    assert last_studied(prepared) is None, "results that were taken away are made again"
 
 
 def test_every_run_from_nothing_has_a_folder_of_its_day(tmp_path: Path) -> None:
