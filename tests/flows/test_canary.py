@@ -50,9 +50,8 @@ def canaries(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("canary") / "cdm.duckdb"
     shutil.copy(small_cdm, path)
     with duckdb.connect(str(path)) as connection:
-        columns = connection.execute(
-            "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'main' and not internal"
-        ).fetchall()
+        query = "select table_name, column_name, data_type from duckdb_columns() where not internal"
+        columns = connection.execute(query).fetchall()
         tables = {table for table, column, _ in columns if column == "person_id"}
         for table, column, kind in columns:
             if table not in tables:

@@ -124,7 +124,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
         "TSPO_CDM=cdm.duckdb": f"TSPO_CDM={folder / 'cdm.duckdb'}",
         "TSPO_OUT=runs": f"TSPO_OUT={folder / 'runs'}",
         "TSPO_PROTOCOL=config/study.toml": f"TSPO_PROTOCOL={folder / 'short.toml'}",
-        "--interval 60": "--interval 20",
+        "--interval 60": "--interval 30",
     }
     text = changed(GUIDE.read_text(encoding="utf-8"), changes)
     walk = Walk(folder, port, re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
