@@ -26,7 +26,7 @@ from cohort.synthetic import simulate
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "flows" / "README.md"
 PICTURE = ROOT / "flows" / "prefect-ui.png"
-SECONDS = 150
+SECONDS = 300
 PROTOCOL = """
 analysis = []
 [exposure]
@@ -62,6 +62,7 @@ class Walk:
     def do(self, number: int) -> None:
         """Run one block of commands, in a terminal of its own."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "TSPO_"))}
+        environment["PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS"] = "5"
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         commands = f"set -euo pipefail\n{self.blocks[0]}\n{self.blocks[number]}"
         log = self.folder / f"block-{number}.log"
