@@ -34,6 +34,10 @@ class CannotStudy(TspoError):  # noqa: N818 - reads as the sentence it is
         self.problems = list(problems)
         super().__init__("This CDM cannot be studied:\n" + "\n".join(f"  - {p}" for p in self.problems))
 
+    def __reduce__(self) -> tuple[type["CannotStudy"], tuple[list[str]]]:
+        """Made again from its problems, not from its text, where it passes between processes."""
+        return type(self), (self.problems,)
+
 
 class ConservationError(TspoError):
     """Persons, days, events or dose went missing between two tables: the results would be wrong."""

@@ -63,16 +63,22 @@ CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
 """The tables of the CDM."""
 
 
+_PASSWORD = r"://[^/@]*:[^/@]*@|password\s*="
+"""What a CDM's address may not hold: an orchestrator keeps and shows parameters, and refuses these by the schema."""
+
+
 class RunSettings(BaseModel):
     """What a run is asked to do: the flow's parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     cdm: Annotated[str, AfterValidator(refuse_password)] = Field(
+        min_length=1,
         description="A .duckdb file, a folder of Parquet or CSV files named by table, postgresql://host/database, or "
-        "prefect://secret/NAME for a block that holds such a URL; read only, and without a password."
+        "prefect://secret/NAME for a block that holds such a URL; read only, and without a password.",
+        json_schema_extra={"not": {"pattern": _PASSWORD}},
     )
-    out: str = Field(description="The run's folder; made if it is not there.")
+    out: str = Field(min_length=1, description="The run's folder; made if it is not there.")
     protocol: str | None = Field(
         None, description="A protocol file, or the name of a preset; none: the primary protocol."
     )
@@ -83,6 +89,10 @@ class RunSettings(BaseModel):
     memory: str = Field(
         Resources.memory, description="Memory of the database engine; what does not fit spills to disk."
     )
+    only_if_new: bool = Field(
+        False, description="Do nothing if the CDM, the protocol and the program are those of the run that `out` holds."
+    )
+    new_folder: bool = Field(False, description="Begin from nothing, in a new folder below `out` named by the day.")
 
     def load_protocol(self) -> Protocol:
         """The protocol with the changes applied; UsageError when either is wrong."""

@@ -4,6 +4,7 @@ A task takes paths and content keys, calls one function of `cohort`, and returns
 `tspo run`, with `python -m flows.study` (parameters as JSON), or as a deployment.
 """
 
+import datetime as dt
 import sys
 import time
 from collections import Counter, deque
@@ -22,6 +23,7 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
+from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
@@ -33,6 +35,7 @@ from cohort.models import LARGE
 from cohort.release import write_release
 from cohort.report import build_report
 from cohort.run import peak_memory_mb
+from cohort.schedule import content_key, forget_studied, in_new_folder, last_studied, note_studied
 from cohort.study import (
     CDM_NAMES,
     DESCRIPTIONS,
@@ -48,7 +51,11 @@ from cohort.study import (
 )
 from cohort.summary import artifact_rows, summary_markdown
 from flows.blocks import location_of
+from flows.faults import contained
+from flows.names import run_name
+from flows.notices import GATE_FAILED, NOTHING_NEW, tell_outcome
 from flows.progress import tell
+from flows.server import answering_server
 
 
 class StudyOutcome(BaseModel):
@@ -60,6 +67,7 @@ class StudyOutcome(BaseModel):
 
 
 @task(name="prepare", cache_policy=NO_CACHE)
+@contained
 def prepare(settings: RunSettings) -> Prepared:
     """Check the CDM and the protocol, and write the study's lists; what was found is shown in Prefect."""
     try:
@@ -73,6 +81,7 @@ def prepare(settings: RunSettings) -> Prepared:
 
 
 @task(name="table", task_run_name="{analysis}: {step}", cache_policy=NO_CACHE)
+@contained
 def table(prepared: Prepared, analysis: str, step: str, upstream: Mapping[str, TableRef]) -> TableRef:
     """Build one table."""
     built = build_table(prepared, analysis, step, upstream)
@@ -82,18 +91,21 @@ def table(prepared: Prepared, analysis: str, step: str, upstream: Mapping[str, T
 
 
 @task(name="model", task_run_name="{analysis}: {model}", cache_policy=NO_CACHE)
+@contained
 def model(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, TableRef]) -> str:
     """Fit one model."""
     return fit_one(prepared, analysis, model, tables)
 
 
 @task(name="description", task_run_name="primary: {name}", cache_policy=NO_CACHE)
+@contained
 def description(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) -> str:
     """Make curves or risks of the primary analysis."""
     return describe_one(prepared, name, tables)
 
 
 @task(name="release", cache_policy=NO_CACHE)
+@contained
 def release(
     prepared: Prepared,
     tables: Mapping[str, TableRef],
@@ -106,12 +118,14 @@ def release(
 
 
 @task(name="report", cache_policy=NO_CACHE)
+@contained
 def report(prepared: Prepared) -> str:
     """Build report.html from the released files."""
     return str(build_report(prepared.settings.folder.release))
 
 
 @task(name="publish", cache_policy=NO_CACHE)
+@contained
 def publish(prepared: Prepared) -> None:
     """Show attrition, hazard ratios and a summary in Prefect: released numbers only."""
     folder = prepared.settings.folder.release
@@ -121,14 +135,30 @@ def publish(prepared: Prepared) -> None:
     create_markdown_artifact(key="summary", markdown=summary_markdown(folder))
 
 
-@flow(name="tspo-study", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
+@flow(
+    name="tspo-study",
+    flow_run_name=run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
+    persist_result=False,
+    on_completion=[tell_outcome],
+    on_failure=[tell_outcome],
+    on_crashed=[tell_outcome],
+    on_cancellation=[tell_outcome],
+)
 def study(settings: RunSettings) -> StudyOutcome:
     """Run the whole study: tables, models, release, report."""
     started = time.perf_counter()
+    if settings.new_folder:
+        settings = in_new_folder(settings, dt.datetime.now(dt.UTC).date())
     with settings.folder.opened():
         prepared = prepare(settings)
         for warning in prepared.survey.warnings:
             get_run_logger().warning(warning)
+        last = last_studied(prepared) if settings.only_if_new else None
+        if last is not None:
+            return _ended(prepared, last.gate_failed, NOTHING_NEW)
+        key = content_key(prepared)
+        forget_studied(prepared)
         work = _Work(prepared, started)
         work.do()
         record = {
@@ -139,10 +169,18 @@ def study(settings: RunSettings) -> StudyOutcome:
             "seconds": round(time.perf_counter() - started, 1),
         }
         gate_failed = release(work.prepared, work.primary_tables(), work.models(), work.descriptions(), record)
-        page = report(work.prepared)
+        report(work.prepared)
     publish(work.prepared)
+    note_studied(prepared, key, gate_failed)
     tell("report", 1, 1)
-    return StudyOutcome(report=page, gate_failed=gate_failed, warnings=prepared.survey.warnings)
+    return _ended(prepared, gate_failed, GATE_FAILED if gate_failed else None)
+
+
+def _ended(prepared: Prepared, gate_failed: bool, state: str | None) -> StudyOutcome:
+    """The outcome, as the data of a state that has a name where the end has one; the caller gets the outcome."""
+    page = str(prepared.settings.folder.release / "report.html")
+    outcome = StudyOutcome(report=page, gate_failed=gate_failed, warnings=prepared.survey.warnings)
+    return cast("StudyOutcome", Completed(name=state, data=outcome))
 
 
 Job = tuple[str, str]
@@ -313,4 +351,5 @@ class _Work:
 
 if __name__ == "__main__":
     text = Path(sys.argv[1]).read_text(encoding="utf-8") if len(sys.argv) > 1 else sys.stdin.read()
-    study(RunSettings.model_validate_json(text))
+    with answering_server(lambda warning: print(f"warning: {warning}", file=sys.stderr)):
+        study(RunSettings.model_validate_json(text))

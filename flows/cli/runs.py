@@ -154,10 +154,15 @@ def _run_study(settings: "RunSettings") -> bool:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     with progress("Starting") as move:
         from flows.progress import listening
+        from flows.server import answering_server
         from flows.study import study
 
-        with listening(lambda what, done, total: move(what, done / total)):
+        with answering_server(_warn), listening(lambda what, done, total: move(what, done / total)):
             outcome = study(settings)
     for warning in outcome.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        _warn(warning)
     return outcome.gate_failed
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)

@@ -7,6 +7,9 @@ import pytest
 
 import flows  # noqa: F401  (sets the environment before Prefect is imported)
 
+SHORT = ("lag_family_days=[]", "missing_dose_bounds=[]", "bootstrap_replicates=0")
+"""Changes that leave little beside the primary analysis."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
