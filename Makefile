@@ -25,6 +25,7 @@ bench: $(VENV)/.ready
 
 proof: $(VENV)/.ready
 	TSPO_EXAMPLES=2000 $(BIN)/python -m pytest tests/test_generative.py
+	$(BIN)/python -m pytest -m slow
 
 validate: $(VENV)/.ready
 	$(BIN)/tspo validate --replicates 200 --scenario S0 --scenario S1 --scenario S2 --scenario S3 --scenario S4 --scenario S5 \

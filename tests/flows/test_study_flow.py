@@ -17,7 +17,7 @@ from prefect.client.schemas.sorting import TaskRunSort
 
 from cohort.analyses import PRIMARY, analyses
 from cohort.engine import load_steps
-from cohort.errors import CannotStudy
+from cohort.errors import CannotStudy, TspoError
 from cohort.grid import file_name
 from cohort.inputs import EXPOSURES
 from cohort.plan import plan
@@ -27,7 +27,6 @@ from cohort.report.specification import specifications
 from cohort.results import BY_DRUG, CONTRAST, DIAGNOSTIC_SCHEMA, ESTIMATE_SCHEMA, FULLY_ADJUSTED, UNADJUSTED
 from cohort.source import open_cdm
 from cohort.study import RunSettings
-from flows.faults import Fault
 from flows.progress import listening
 from flows.study import study
 from tests.conftest import shared_data
@@ -254,7 +253,7 @@ def test_a_grid_is_run_cell_by_cell_and_a_cell_that_fails_stops_no_other(small_c
 def test_a_failure_of_the_primary_analysis_ends_the_run(small_cdm: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     (out / "private" / "person_time.parquet").mkdir(parents=True)
-    with pytest.raises(Fault, match=r"a fault of this program \(IsADirectoryError\)"):
+    with pytest.raises(TspoError, match="Table person_time could not be built: Is a directory where --out lies"):
         study(RunSettings(cdm=str(small_cdm), out=str(out)))
     assert not list((out / "release").iterdir())
 

@@ -23,6 +23,7 @@ from PIL import Image
 
 from cohort.synthetic import simulate
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "flows" / "README.md"
 PICTURE = ROOT / "flows" / "prefect-ui.png"

