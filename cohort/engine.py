@@ -254,7 +254,9 @@ def _reason(error: duckdb.Error | OSError) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__} where --out lies."
     kind = type(error).__name__.removesuffix("Exception")
-    if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.InternalException):
+    # What the engine finds in a damaged file is often of no kind of its own.
+    is_of_file = isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.InternalException)
+    if is_of_file or type(error) is duckdb.Error:
         return (
             f"a file cannot be read or written ({kind}); if those of the CDM are whole, delete private/ where --out "
             "lies, and run the same command again."

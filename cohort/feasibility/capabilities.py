@@ -90,7 +90,7 @@ def _follow_up(found: Found, protocol: Protocol) -> Judged:
         return "no", "nobody is observed"
     needed = protocol.population.prior_observation_days + protocol.exposure.lag_days
     days = (last - first).days
-    span = f"observed from {first} to {last}"
+    span = f"observed from {str(first)[:4]} to {str(last)[:4]}"
     if days <= needed:
         return "no", f"{span}, which is less than prior observation and lag take ({needed:,} days)"
     if days <= 2 * needed:

@@ -169,4 +169,7 @@ def _reads(cdm: Cdm, table: str, column: str) -> bool:
 
 
 def _told(snapshot: Mapping[str, Any], said: Said) -> dict[str, Any]:
-    return {key: said.value(value) if isinstance(value, int) else value for key, value in snapshot.items()}
+    """The snapshot as it may be told; the first and the last day may be one person's, so of them the year."""
+    told = {key: said.value(value) if isinstance(value, int) else value for key, value in snapshot.items()}
+    ends = ("earliest_observation_date", "latest_observation_date")
+    return told | {key: str(told[key])[:4] if told.get(key) else None for key in ends}

@@ -65,7 +65,7 @@ def described(snapshot: Mapping[str, Any]) -> str:
         f"CDM {snapshot['cdm_version']}" if snapshot["cdm_version"] else "CDM of unknown version",
         f"vocabulary {snapshot['vocabulary_version']}" if snapshot["vocabulary_version"] else "vocabulary unknown",
         f"released {snapshot['cdm_release_date']}" if snapshot["cdm_release_date"] else "",
-        f"observed {first} to {last}" if first else "nobody observed",
+        f"observed {str(first)[:4]} to {str(last)[:4]}" if first else "nobody observed",
     ]
     return f"{snapshot['cdm_source_name'] or 'A CDM without a name'}: {', '.join(part for part in parts if part)}"
 

@@ -185,7 +185,8 @@ def _look_at_time(cdm: Cdm, protocol: Protocol, snapshot: dict[str, Any]) -> Non
     if first and last and ((end and first > end) or (start and last < start)):
         cdm.problems.append(
             f"nobody is observed between study_start ({start or 'no limit'}) and study_end ({end or 'no limit'}): this "
-            f"CDM reaches from {first} to {last}; set them to lie in it, or --set study_start=none and study_end=none"
+            f"CDM reaches from {first:%Y} to {last:%Y}; set them to lie in it, or --set study_start=none and "
+            "study_end=none"
         )
 
 

@@ -61,5 +61,5 @@ def test_a_design_of_another_time_than_that_of_the_data_is_refused_with_the_cure
     with pytest.raises(CannotStudy) as error:
         study(RunSettings(cdm=str(small_cdm), out=str(tmp_path / "run"), changes=changes))
     assert "nobody is observed between study_start (1990-01-01) and study_end (2002-12-31)" in str(error.value)
-    assert "this CDM reaches from 2003-01-01 to 2020-12-31" in str(error.value)
+    assert "this CDM reaches from 2003 to 2020" in str(error.value)
     assert "--set study_start=none" in str(error.value)
