@@ -71,6 +71,8 @@ def study_parameters(protocol: Protocol) -> dict[str, object]:
         "days_source_2": sources[1],
         "days_source_3": sources[2],
         "maximum_days_supply": ledger.maximum_days_supply,
+        "maximum_quantity": ledger.maximum_quantity,
+        "maximum_strength": ledger.maximum_strength,
         "same_day_duplicates": ledger.same_day_duplicates,
         "missing_strength_unit": ledger.missing_strength_unit,
         "missing_dose": ledger.missing_dose,

@@ -206,6 +206,12 @@ class Ledger(Section):
     maximum_days_supply: int = Field(
         365, ge=1, le=36_525, description="More days of supply than this are unknown, never clipped."
     )
+    maximum_quantity: int = Field(
+        100_000, ge=1, le=1_000_000, description="More tablets or mL in one fill than this are unknown, never clipped."
+    )
+    maximum_strength: int = Field(
+        1_000_000_000, ge=1, le=1_000_000_000, description="Larger numbers in drug_strength, in any unit, are unknown."
+    )
     missing_strength_unit: Literal["mg", "unknown"] = Field(
         "mg", description="How a strength without a unit is read (RxNorm gives these drugs' oral strengths in mg)."
     )

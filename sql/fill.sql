@@ -124,13 +124,13 @@ select
     strength.strength_mg,
     strength.strength_unit,
     strength.strength_rule,
-    case when judged.quantity > 0 and judged.quantity <= 100000 then judged.quantity * strength.strength_mg end as mg,
+    case when judged.quantity > 0 and judged.quantity <= $maximum_quantity then judged.quantity * strength.strength_mg end as mg,
     coalesce(
         strength.strength_problem,
         case
             when judged.quantity is null or judged.quantity <= 0 then 'quantity missing or not positive'
             -- No fill holds so many tablets or mL; infinity, and what is no number, is greater too.
-            when judged.quantity > 100000 then 'quantity > 100,000'
+            when judged.quantity > $maximum_quantity then concat('quantity > ', $maximum_quantity)
         end
     ) as mg_problem
 from judged

@@ -5,15 +5,15 @@ with candidate as (
         drug_product.ingredient_concept_id,
         drug_strength.invalid_reason is null as is_valid,
         -- Infinity and what is no number are greater than all of these.
-        case when drug_strength.amount_value > 0 and drug_strength.amount_value <= 1000000000
+        case when drug_strength.amount_value > 0 and drug_strength.amount_value <= $maximum_strength
             then drug_strength.amount_value
         end as amount_value,
         drug_strength.amount_unit_concept_id,
-        case when drug_strength.numerator_value > 0 and drug_strength.numerator_value <= 1000000000
+        case when drug_strength.numerator_value > 0 and drug_strength.numerator_value <= $maximum_strength
             then drug_strength.numerator_value
         end as numerator_value,
         drug_strength.numerator_unit_concept_id,
-        case when drug_strength.denominator_value > 0 and drug_strength.denominator_value <= 1000000000
+        case when drug_strength.denominator_value > 0 and drug_strength.denominator_value <= $maximum_strength
             then drug_strength.denominator_value
         end as denominator_value,
         drug_strength.denominator_unit_concept_id

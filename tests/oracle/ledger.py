@@ -69,7 +69,7 @@ def _fill(cdm: Cdm, record: Row, drug: Row, ingredient: int, name: str, settings
     quantity = record.get("quantity")
     no_quantity = None if _positive(quantity) else "quantity missing or not positive"
     if no_quantity is None and not quantity <= MOST_QUANTITY:
-        no_quantity = "quantity > 100,000"
+        no_quantity = "quantity > 100000"
     return {
         "drug_exposure_id": record["drug_exposure_id"],
         "person_id": record["person_id"],

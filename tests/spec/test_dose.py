@@ -813,8 +813,8 @@ def test_a_quantity_that_no_fill_has_gives_no_mg(build):
             drug_exposure_id | mg     | mg_problem
             -----------------+--------+-------------------
                            6 | 500000 |
-                           7 |        | quantity > 100,000
-                           8 |        | quantity > 100,000
+                           7 |        | quantity > 100000
+                           8 |        | quantity > 100000
     """)
 
 
