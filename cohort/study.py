@@ -164,7 +164,7 @@ def prepare_run(settings: RunSettings, is_dry: bool = False) -> Prepared:
     frames = {a.name: study_inputs(a.protocol) for a in analyses(protocol)}
     copy = None if is_dry else settings.cdm_copy
     opened = open_cdm(settings.cdm, settings.resources, copy=copy, needs=needs_of(frames.values()))
-    with opened as cdm, plain_errors("The CDM cannot be read"):
+    with plain_errors("The CDM cannot be read"), opened as cdm:
         before = stamp(settings.cdm)
         found = survey(cdm, protocol)
         cdm_keys = fingerprint(cdm.connection)
