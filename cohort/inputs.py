@@ -105,12 +105,16 @@ def study_inputs(protocol: Protocol) -> dict[str, pl.DataFrame]:
         "age_band": age_bands(protocol.strata.age_bands),
         "dose_category": dose_categories(protocol.exposure),
         "time_before_diagnosis": times_before_diagnosis(),
-        "dosage_form": pl.read_csv(config_folder() / "dosage_forms.csv").select("word", "route", "in_scope"),
-        "route": pl.read_csv(config_folder() / "routes.csv").select("route_concept_id", "route", "in_scope"),
-        "mass_unit": pl.read_csv(config_folder() / "mass_units.csv").select(
+        "dosage_form": pl.read_csv(config_folder() / "dosage_forms.csv", glob=False).select(
+            "word", "route", "in_scope"
+        ),
+        "route": pl.read_csv(config_folder() / "routes.csv", glob=False).select(
+            "route_concept_id", "route", "in_scope"
+        ),
+        "mass_unit": pl.read_csv(config_folder() / "mass_units.csv", glob=False).select(
             "unit_concept_id", "unit", pl.col("mg").cast(pl.Float64)
         ),
-        "inpatient_visit": pl.read_csv(config_folder() / "inpatient_visits.csv").select("visit_concept_id"),
+        "inpatient_visit": pl.read_csv(config_folder() / "inpatient_visits.csv", glob=False).select("visit_concept_id"),
     }
 
 

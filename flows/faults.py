@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from cohort.engine import is_disk_full
 from cohort.errors import TspoError, UsageError, reason_of
 from cohort.run import RunFolder
 from cohort.study import Prepared, RunSettings
@@ -41,6 +42,10 @@ def contained(function: Callable[P, R]) -> Callable[P, R]:
         except TspoError:
             raise
         except Exception as error:
+            if is_disk_full(error):
+                raise TspoError(
+                    "The disk is full; free space where --out lies, and run the same command again."
+                ) from None
             asked = next(iter((*args, *kwargs.values())))
             fault = Fault(f"{reason_of(error)}\nThe whole of it {_keep(_folder(asked))}.")
         raise fault

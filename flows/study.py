@@ -130,7 +130,7 @@ def publish(prepared: Prepared) -> None:
     """Show attrition, hazard ratios and a summary in Prefect: released numbers only."""
     folder = prepared.settings.folder.release
     estimates = pl.read_parquet(folder / "estimates.parquet", glob=False)
-    create_table_artifact(key="attrition", table=artifact_rows(pl.read_csv(folder / "attrition.csv")))
+    create_table_artifact(key="attrition", table=artifact_rows(pl.read_csv(folder / "attrition.csv", glob=False)))
     create_table_artifact(key="hazard-ratios", table=artifact_rows(estimates))
     create_markdown_artifact(key="summary", markdown=summary_markdown(folder))
 

@@ -172,7 +172,7 @@ def _csv(path: Path) -> list[Row]:
     if not path.exists():
         return []
     try:
-        table = pl.read_csv(path, infer_schema=False)
+        table = pl.read_csv(path, infer_schema=False, glob=False)
     except (PolarsError, OSError) as error:
         raise UsageError(f"{path} cannot be read as CSV: {error}") from None
     return [{name: (value or "").strip() for name, value in row.items()} for row in _dicts(table)]

@@ -76,7 +76,7 @@ def _judged(design: Design, results: Results) -> pl.DataFrame:
     if results.estimates.is_empty():
         reason = next(iter(results.failures.values()), "none was asked for")
         raise TspoError(f"Not one of the replicates could be made. The first says: {reason}")
-    settings = RunSettings(cdm="", out="", protocol=design.protocol, changes=design.changes)
+    settings = RunSettings(cdm=".", out=".", protocol=design.protocol, changes=design.changes)
     level = settings.load_protocol().model.confidence_level
     return judged(performance(results.estimates, [name for name, _ in results.failures], level))
 

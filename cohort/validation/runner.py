@@ -71,7 +71,7 @@ def design_of(
     """
     names = dict.fromkeys(canonical_name(name) for name in scenarios)
     sized = tuple((name, persons_of(name) if persons is None else persons) for name in names)
-    RunSettings(cdm="", out="", protocol=protocol, changes=changes).load_protocol()
+    RunSettings(cdm=".", out=".", protocol=protocol, changes=changes).load_protocol()
     return Design(sized, replicates, seed, protocol, changes)
 
 

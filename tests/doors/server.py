@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import adbc_driver_postgresql.dbapi
 import duckdb
 
-from cohort.source.relation import quoted
+from cohort.sql_text import quoted
 
 PASSWORD = "a password / of @ tests"
 NUMERIC = (

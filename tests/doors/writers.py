@@ -8,7 +8,7 @@ import duckdb
 
 from cohort.cdm import CDM_TABLES
 from cohort.source.delimited import layouts
-from cohort.source.relation import quoted
+from cohort.sql_text import quoted
 
 Tables = Mapping[str, str]
 """Table -> what DuckDB reads it from."""

@@ -70,6 +70,7 @@ def new_tables(out: Path) -> int:
     return sum(1 for _ in (out / "private").rglob("*.parquet")) if out.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tables", [30, 75])
 def test_tspo_run_killed_and_started_again_gives_the_same_release(
     small_cdm: Path, tmp_path: Path, finished: Path, home: Path, tspo: Tspo, tables: int

@@ -14,6 +14,8 @@ from cohort.study import RunSettings, build_tables, prepare_run
 from tests.faults.conftest import Tspo, difference, unfinished_files
 from tests.faults.unorchestrated import LEAN
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -109,7 +111,7 @@ def test_a_cdm_that_is_replaced_while_a_run_reads_it_stops_the_run(small_cdm: Pa
     new.replace(cdm)
     with pytest.raises(TspoError, match="The CDM changed while the run was reading it"):
         build_tables(prepared, PRIMARY)
-    assert list((out / "private").glob("*.parquet")) == []
+    assert {path.stem for path in (out / "private").glob("*.parquet")} <= {"study_ingredient"}  # it reads no CDM
     assert unfinished_files(out) == []
     built = build_tables(prepare_run(settings), PRIMARY)
     assert not any(table.is_fresh for table in built.values())

@@ -26,6 +26,8 @@ from cohort.study import RunSettings
 from flows.faults import contained
 from flows.notices import tell_outcome
 
+pytestmark = pytest.mark.slow
+
 def build(settings):
     raise ValueError("person 990000000042 was born on 2441-02-03")
 

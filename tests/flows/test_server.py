@@ -16,6 +16,8 @@ from prefect.settings import PREFECT_API_URL
 from flows.serve import DEPLOYMENTS
 from tests.flows.conftest import SHORT
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FEW = [word for change in SHORT for word in ("--set", change)]
 
