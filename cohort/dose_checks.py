@@ -15,7 +15,7 @@ from cohort.diagnoses import DIED
 from cohort.disclosure import SUPPRESSED, TOO_FEW, shown_share
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, dose_category_labels
 from cohort.protocol import Protocol
-from cohort.protocol_sections import Gates
+from cohort.protocol_release import Gates
 from cohort.results import BOUND, CONTRAST, OVERALL, Diagnostic
 
 _MUCH_DISCARDED = 0.02

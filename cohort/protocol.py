@@ -22,13 +22,12 @@ from cohort.grid import MOST_CELLS, Cell, Grid, file_name
 from cohort.paths import config_folder, preset_names
 from cohort.preset import Preset, Published, require_what_is_open
 from cohort.protocol_faults import faults
+from cohort.protocol_release import Disclosure, Gates
 from cohort.protocol_sections import (
     HEADLINE,
     Affinity,
     AnalysisSpec,
-    Disclosure,
     Exposure,
-    Gates,
     Ledger,
     Model,
     Outcome,

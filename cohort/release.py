@@ -26,12 +26,13 @@ from cohort.dose_tables import drugs_with_hidden_fills, release_coverage, releas
 from cohort.engine import TableRef
 from cohort.errors import ConservationError
 from cohort.evidence import drug_table
+from cohort.feasibility import told_snapshot
 from cohort.imputation import pooled
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
 from cohort.models import prepared_time
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
-from cohort.protocol_sections import Disclosure
+from cohort.protocol_release import Disclosure
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
 from cohort.reversibility_tables import reversibility_tables
 from cohort.rounding import round_count, rounded
@@ -210,7 +211,10 @@ def _run_record(
         "protocol": protocol.model_dump(mode="json"),
         "protocol_hash": protocol.content_hash(),
         "changes": list(prepared.settings.changes),
-        "cdm": {"location": released_location(prepared.settings.cdm), **_shown_snapshot(survey.snapshot, disclosure)},
+        "cdm": {
+            "location": released_location(prepared.settings.cdm),
+            **told_snapshot(survey.snapshot, lambda count: _shown_count(count, disclosure)),
+        },
         "warnings": survey.warnings,
         "versions": versions(),
         "seed": protocol.study.seed,
@@ -229,13 +233,6 @@ def _shown_count(count: float, disclosure: Disclosure) -> float | None:
     if 0 < count < disclosure.min_cell_count:
         return None
     return count if disclosure.round_counts_to == 1 else round_count(count, disclosure.round_counts_to)
-
-
-def _shown_snapshot(snapshot: Mapping[str, Any], disclosure: Disclosure) -> dict[str, Any]:
-    """What the CDM says of itself; the first and last day may be one person's, so of them the year is told."""
-    shown = {k: _shown_count(v, disclosure) if isinstance(v, int) else v for k, v in snapshot.items()}
-    ends = ("earliest_observation_date", "latest_observation_date")
-    return shown | {name: str(shown[name])[:4] if shown.get(name) else None for name in ends}
 
 
 def _shown_balance(balance: Mapping[str, Any], disclosure: Disclosure) -> dict[str, Any]:

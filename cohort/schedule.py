@@ -5,7 +5,6 @@ next one knows that nothing has changed; and, for runs from nothing, a folder na
 """
 
 import datetime as dt
-import hashlib
 import itertools
 import json
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from cohort.content import digest
 from cohort.errors import UsageError
 from cohort.run import write_json
 from cohort.study import Prepared, RunSettings, code_hash, table_keys
@@ -31,7 +31,7 @@ def content_key(prepared: Prepared) -> str:
     """A key that changes with the CDM's files, the protocol, the SQL, the facts and the program."""
     tables = {analysis: table_keys(prepared, analysis) for analysis in prepared.planned}
     protocol = prepared.settings.load_protocol().content_hash()
-    return hashlib.sha256(json.dumps([tables, protocol, code_hash()], sort_keys=True).encode()).hexdigest()[:32]
+    return digest([json.dumps([tables, protocol, code_hash()], sort_keys=True)])
 
 
 def last_studied(prepared: Prepared) -> Studied | None:

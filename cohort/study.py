@@ -169,20 +169,14 @@ def prepare_run(settings: RunSettings, is_dry: bool = False) -> Prepared:
         found = survey(cdm, protocol)
         cdm_keys = fingerprint(cdm.connection)
         cdm.require()
+    folder = settings.folder if is_dry else settings.folder.create()
+    put = input_table if is_dry else write_input
     inputs = {
-        name: {
-            table: input_table(frame, table, settings.folder.tables(name) / "inputs") for table, frame in own.items()
-        }
+        name: {table: put(frame, table, folder.tables(name) / "inputs") for table, frame in own.items()}
         for name, own in frames.items()
     }
     facts = {"cdm_keys": cdm_keys, "cdm_stamp": before, "survey": found}
-    prepared = Prepared(settings=settings, inputs=inputs, planned=tuple(inputs), **facts)
-    if not is_dry:
-        settings.folder.create()
-        for name, own in frames.items():
-            for table, frame in own.items():
-                write_input(frame, table, settings.folder.tables(name) / "inputs")
-    return prepared
+    return Prepared(settings=settings, inputs=inputs, planned=tuple(inputs), **facts)
 
 
 def steps_of(analysis: Analysis) -> list[Step]:

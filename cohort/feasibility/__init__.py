@@ -6,7 +6,7 @@ read, make and need; `codes` are the study's drugs and concept sets as this CDM 
 
 from cohort.feasibility.check import Check, check
 from cohort.feasibility.codes import concept_set_codes, dose_coverage, drug_codes, resolve_vocabulary
-from cohort.feasibility.survey import Survey, survey
+from cohort.feasibility.survey import Survey, survey, told_snapshot
 
 __all__ = [
     "Check",
@@ -17,4 +17,5 @@ __all__ = [
     "drug_codes",
     "resolve_vocabulary",
     "survey",
+    "told_snapshot",
 ]

@@ -6,7 +6,6 @@ read a second time.
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import duckdb
@@ -19,7 +18,14 @@ from cohort.feasibility.concepts import NamedConcepts, named_concepts
 from cohort.feasibility.fills import DrugFills, drug_fills
 from cohort.feasibility.rules import RULES
 from cohort.feasibility.said import Said
-from cohort.feasibility.survey import look_at_ids, look_for_entrants, look_for_fills, survey_study, used_sets
+from cohort.feasibility.survey import (
+    look_at_ids,
+    look_for_entrants,
+    look_for_fills,
+    survey_study,
+    told_snapshot,
+    used_sets,
+)
 from cohort.feasibility.tables import TableFound, tables_found
 from cohort.inputs import study_parameters
 from cohort.paths import sql_folder
@@ -122,7 +128,7 @@ def check(cdm: Cdm, protocol: Protocol, today: dt.date | None = None) -> Check:
         can_run=not cdm.problems,
         problems=tuple(cdm.problems),
         warnings=tuple(cdm.warnings),
-        cdm=_told(surveyed.snapshot, said),
+        cdm=told_snapshot(surveyed.snapshot, said.value),
         latest_day=latest,
         latest_day_is=latest_is,
         tables=tables,
@@ -166,10 +172,3 @@ def _frame(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
 
 def _reads(cdm: Cdm, table: str, column: str) -> bool:
     return column in cdm.relations[table][1]
-
-
-def _told(snapshot: Mapping[str, Any], said: Said) -> dict[str, Any]:
-    """The snapshot as it may be told; the first and the last day may be one person's, so of them the year."""
-    told = {key: said.value(value) if isinstance(value, int) else value for key, value in snapshot.items()}
-    ends = ("earliest_observation_date", "latest_observation_date")
-    return told | {key: str(told[key])[:4] if told.get(key) else None for key in ends}

@@ -4,6 +4,7 @@ In: an open CDM and the protocol. Out: a `Survey`: rows per table, problems (the
 can, but something is missed), each with its number and its cure.
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import duckdb
@@ -139,10 +140,15 @@ def _look_at_people(cdm: Cdm, said: Said) -> None:
             semi join drug_product using (drug_concept_id)
             anti join person using (person_id)""",
     }
+    cdm.warnings += _told(cdm, said, checks)
+
+
+def _told(cdm: Cdm, said: Said, checks: Mapping[str, str]) -> Iterator[str]:
+    """The messages, with the number in its place, of those queries that count anything."""
     for message, query in checks.items():
         (count,) = first_row(cdm.connection, query)
         if count:
-            cdm.warnings.append(message.format(n=said(count)))
+            yield message.format(n=said(count))
 
 
 def look_at_ids(cdm: Cdm, said: Said) -> None:
@@ -154,10 +160,7 @@ def look_at_ids(cdm: Cdm, said: Said) -> None:
             select count(*) - count(distinct drug_exposure_id) from drug_exposure
             semi join drug_product using (drug_concept_id)""",
     }
-    for message, query in checks.items():
-        (count,) = first_row(cdm.connection, query)
-        if count:
-            cdm.problems.append(message.format(n=said(count)))
+    cdm.problems += _told(cdm, said, checks)
 
 
 def look_for_entrants(cdm: Cdm, protocol: Protocol) -> None:
@@ -212,3 +215,14 @@ def _snapshot(cdm: Cdm, rows: dict[str, int]) -> dict[str, Any]:
         "earliest_observation_date": earliest,
         "latest_observation_date": latest,
     }
+
+
+def told_snapshot(snapshot: Mapping[str, Any], told: Callable[[int], Any]) -> dict[str, Any]:
+    """A snapshot as it may be told; the first and the last day may be one person's, so of them the year.
+
+    Args:
+        told: a count as it may be told.
+    """
+    shown = {key: told(value) if isinstance(value, int) else value for key, value in snapshot.items()}
+    ends = ("earliest_observation_date", "latest_observation_date")
+    return shown | {key: str(shown[key])[:4] if shown.get(key) else None for key in ends}

@@ -6,7 +6,6 @@ what password, is a matter of the environment (PGUSER, PGPASSWORD, PGPASSFILE, P
 uses PostgreSQL's own library. Messages name tables and causes, never a server, a user, a password or a value.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cohort.cdm import CDM_TABLES
+from cohort.content import digest, stored_key
 from cohort.errors import UsageError
 from cohort.needs import Needs
 from cohort.source.location import Place
@@ -55,7 +55,7 @@ def open_server(place: Place, folder: Path, needs: Needs) -> Found:
             with _reading(name):
                 rows, key = _state(cursor, tables[name].sql, query, version)
                 path = folder / f"{name}.parquet"
-                if _key_of(path) != key:
+                if stored_key(path) != key:
                     _fetch(cursor, query, path, key)
             found.relations[name] = Relation(f"read_parquet({file_literal(path)})", (path,), rows)
     for table in CDM_TABLES:
@@ -114,7 +114,7 @@ def _state(cursor: Any, table: str, query: str, version: int) -> tuple[int, str]
         f"select (select count(*) from {table}), count(*), coalesce(sum({value}), 0)::text from ({query}) as kept"
     )
     ((rows, kept, value),) = cursor.fetchall()
-    return int(rows), hashlib.sha256(f"{query}\0{rows}\0{kept}\0{value}".encode()).hexdigest()[:32]
+    return int(rows), digest([query, str(rows), str(kept), value])
 
 
 def _fetch(cursor: Any, query: str, path: Path, key: str) -> None:
@@ -134,12 +134,3 @@ def _fetch(cursor: Any, query: str, path: Path, key: str) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _key_of(path: Path) -> str | None:
-    try:
-        metadata = pq.read_metadata(path).metadata or {}
-    except (OSError, pa.ArrowException):
-        return None
-    key = metadata.get(b"content_key")
-    return key.decode() if key else None

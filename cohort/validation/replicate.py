@@ -6,7 +6,6 @@ figures of risk, the bounds for missing doses, and models whose estimates have n
 the same disclosure gate as in a run.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from cohort.analyses import PRIMARY
+from cohort.content import digest
 from cohort.engine import TableRef
 from cohort.inputs import UNKNOWN_DOSE
 from cohort.paths import config_folder, sql_folder
@@ -79,7 +79,7 @@ class Replicate:
         """A hash of all that the estimates depend on: code, versions, protocol, parameters, persons and seed."""
         protocol = self.settings(Path()).load_protocol().content_hash()
         parameters = parameters_of(self.scenario).model_dump_json()
-        return _digest(source_hash(), protocol, self.scenario, parameters, str(self.persons), str(self.seed))
+        return digest([source_hash(), protocol, self.scenario, parameters, str(self.persons), str(self.seed)])
 
     def path(self, folder: Path) -> Path:
         """Where its estimates lie below a folder."""
@@ -177,8 +177,4 @@ def source_hash() -> str:
     code = [file for part in parts for file in package.glob(part)]
     facts = [file for kind in ("*.csv", "*.json") for file in config_folder().rglob(kind)]
     files = sorted([*own, *code, *sql_folder().glob("*.sql"), *facts], key=lambda file: (file.name, str(file)))
-    return _digest(json.dumps(versions()), *(f"{file.name}\n{file.read_text(encoding='utf-8')}" for file in files))
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return digest([json.dumps(versions()), *(f"{file.name}\n{file.read_text(encoding='utf-8')}" for file in files)])

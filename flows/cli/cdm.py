@@ -1,9 +1,11 @@
 """`tspo check`, `tspo codes` and `tspo plan`: what a CDM offers to the study, and what a run will take."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +21,10 @@ from flows.cli.options import (
 )
 from flows.terminal import print_rows, progress
 
+if TYPE_CHECKING:
+    from cohort.protocol import Protocol
+    from cohort.source import Cdm
+
 
 @click.command()
 @cdm_option
@@ -33,18 +39,10 @@ def check(cdm: str, protocol: str | None, changes: Sequence[str], json_file: str
     """
     from cohort.feasibility import check as look
     from cohort.feasibility.pages import check_pages
-    from cohort.inputs import study_inputs
-    from cohort.needs import needs_of
     from cohort.protocol import load_protocol
-    from cohort.source import open_cdm
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    needs = needs_of([study_inputs(chosen)])
-    with (
-        progress("Reading the CDM"),
-        TemporaryDirectory() as spill,
-        open_cdm(location_of(cdm), spill=Path(spill), needs=needs) as opened,
-    ):
+    with progress("Reading the CDM"), _opened(cdm, chosen) as opened:
         found = look(opened, chosen)
     if json_file:
         write_json_to(json_file, found.model_dump_json(indent=2))
@@ -72,16 +70,12 @@ def codes(cdm: str, protocol: str | None, changes: Sequence[str]) -> None:
     Example: tspo codes --cdm cdm.duckdb
     """
     from cohort.feasibility import concept_set_codes, dose_coverage, drug_codes, resolve_vocabulary
-    from cohort.inputs import study_inputs
-    from cohort.needs import needs_of
     from cohort.protocol import load_protocol
-    from cohort.source import open_cdm
     from cohort.summary import coverage_rows
     from cohort.tabular import as_text
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    needs = needs_of([study_inputs(chosen)])
-    with TemporaryDirectory() as spill, open_cdm(location_of(cdm), spill=Path(spill), needs=needs) as opened:
+    with _opened(cdm, chosen) as opened:
         opened.require()
         resolve_vocabulary(opened.connection, chosen)
         drugs, sets = drug_codes(opened.connection), concept_set_codes(opened.connection)
@@ -103,21 +97,12 @@ def plan(cdm: str, protocol: str | None, changes: Sequence[str], memory: str, js
     \b
     Example: tspo plan --cdm cdm.duckdb
     """
-    from cohort.inputs import study_inputs
-    from cohort.needs import needs_of
     from cohort.plan import plan as look
     from cohort.plan.pages import plan_pages, spill_sentence
     from cohort.protocol import load_protocol
-    from cohort.source import Resources, open_cdm
 
     chosen = load_protocol(Path(protocol) if protocol else None, changes)
-    resources = Resources(memory=memory)
-    needs = needs_of([study_inputs(chosen)])
-    with (
-        progress("Counting"),
-        TemporaryDirectory() as spill,
-        open_cdm(location_of(cdm), resources, Path(spill), needs=needs) as opened,
-    ):
+    with progress("Counting"), _opened(cdm, chosen, memory) as opened:
         found = look(opened, chosen, memory)
     if json_file:
         write_json_to(json_file, found.model_dump_json(indent=2))
@@ -125,3 +110,16 @@ def plan(cdm: str, protocol: str | None, changes: Sequence[str], memory: str, js
         for title, rows in plan_pages(found).items():
             print_rows(title, rows)
         click.echo(spill_sentence(found))
+
+
+@contextmanager
+def _opened(cdm: str, protocol: "Protocol", memory: str | None = None) -> Iterator["Cdm"]:
+    """The CDM with what the protocol needs of it; what does not fit in memory spills to a temporary folder."""
+    from cohort.inputs import study_inputs
+    from cohort.needs import needs_of
+    from cohort.source import Resources, open_cdm
+
+    resources = Resources(memory=memory) if memory else None
+    needs = needs_of([study_inputs(protocol)])
+    with TemporaryDirectory() as spill, open_cdm(location_of(cdm), resources, Path(spill), needs=needs) as opened:
+        yield opened

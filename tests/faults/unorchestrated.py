@@ -10,11 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cohort.analyses import PRIMARY
-from cohort.engine import TableRef
-from cohort.release import write_release
-from cohort.report import build_report
-from cohort.study import DESCRIPTIONS, RunSettings, build_tables, describe_one, fit_one, prepare_run
+from cohort.study import RunSettings, prepare_run
+from tests.bench_unorchestrated import finish
 
 LEAN = Path(__file__).with_name("lean.toml")
 
@@ -37,15 +34,7 @@ def run(cdm: str, out: str) -> None:
     """The tables, models, release and report of the study, as the flow makes them."""
     settings = RunSettings(cdm=cdm, out=out, protocol=str(LEAN))
     with settings.folder.opened():
-        prepared = prepare_run(settings)
-        tables: dict[str, dict[str, TableRef]] = {PRIMARY: build_tables(prepared, PRIMARY)}
-        for analysis in prepared.planned[1:]:
-            tables[analysis] = build_tables(prepared, analysis, tables[PRIMARY])
-        models = [fit_one(prepared, a, m, tables[a]) for a in prepared.planned for m in prepared.analysis(a).models]
-        described = {name: describe_one(prepared, name, tables[PRIMARY]) for name in DESCRIPTIONS}
-        record = {"steps": [], "models": [], "scans": {}, "failures": {}, "seconds": 0.0}
-        write_release(prepared, tables[PRIMARY], models, described, record)
-        build_report(prepared.settings.folder.release)
+        finish(prepare_run(settings))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from cohort.analyses import PRIMARY
 from cohort.protocol import Protocol, load_protocol
-from cohort.protocol_sections import Disclosure
+from cohort.protocol_release import Disclosure
 from cohort.release import write_release
 from cohort.report import build_report
 from cohort.rounding import COUNTS, round_count, rounded
