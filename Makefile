@@ -38,14 +38,18 @@ docs: $(VENV)/.ready
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
-	.venv-lock/bin/pip-compile --quiet --extra dev --generate-hashes --no-strip-extras --no-header --no-annotate \
+	.venv-lock/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.txt pyproject.toml
 	rm -rf .venv-lock
+
+# The lock is also the constraints: pip before 23.3 (Debian 12's) reads `sqlalchemy[asyncio]`, which Prefect asks for,
+# as another package than the locked sqlalchemy, would take the newest, and stops because it has no hash.
+LOCKED := --requirement requirements.txt --constraint requirements.txt
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes $(LOCKED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
