@@ -1,7 +1,9 @@
 """No id and no date of a patient leaves private/: planted ones are looked for in everything else that runs leave.
 
-Ids are moved beyond a million million, and every condition of one person in seven gets the same day; both would be
-recognised in any text. Runs that end well, that are refused and that fail on the way are searched alike.
+Ids are moved to some million million, and all dates by four hundred years, which are the same number of days for every
+date, so that the study is the same; conditions of one person in seven get one day, which is looked for in other forms
+too. Runs that end well, that are refused and that fail on the way are searched alike, with Prefect told to keep all
+that it can.
 """
 
 import re
@@ -16,7 +18,7 @@ from tests.faults.conftest import Tspo
 from tests.faults.unorchestrated import LEAN
 
 FIRST = 991_234_000_000
-CANARY = re.compile(rb"9912340\d{5}|2003-03-13|20030313|13 March 2003|13\.03\.2003|03/13/2003")
+CANARY = re.compile(rb"9912340\d{5}|\b24\d\d-[01]\d-[0-3]\d|24030313|13 March 2403|13\.03\.2403|03/13/2403")
 WORD = b"Cassandra"
 MOVED = {
     "person_id": ("person", "observation_period", "drug_exposure", "condition_occurrence", "death", "observation",
@@ -35,14 +37,36 @@ def marked(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         names = file.execute("select table_name from duckdb_tables() where database_name = 'old'").fetchall()
         for (name,) in names:
             file.execute(f"create table {name} as from old.{name}")
+            later(file, name)
             for column, tables in MOVED.items():
                 has = file.execute(f"select 1 from duckdb_columns() where table_name = '{name}' and database_name = "
                                    f"'cdm' and column_name = '{column}'").fetchall()  # fmt: skip
                 if name in tables and has:
                     file.execute(f"alter table {name} alter {column} type bigint")
                     file.execute(f"update {name} set {column} = {column} + {FIRST}")
-        file.execute("update condition_occurrence set condition_start_date = date '2003-03-13' where person_id % 7 = 0")
+        file.execute("update condition_occurrence set condition_start_date = date '2403-03-13' where person_id % 7 = 0")
     return copy
+
+
+def later(file: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Move a table of patients by four hundred years."""
+    query = "select column_name, data_type from duckdb_columns() where database_name = 'cdm' and table_name = $1"
+    kinds = dict(file.execute(query, [table]).fetchall())
+    if "person_id" not in kinds:
+        return
+    for column, kind in kinds.items():
+        if column == "year_of_birth":
+            file.execute(f"update {table} set {column} = {column} + 400")
+        elif kind in ("DATE", "TIMESTAMP"):
+            file.execute(f"update {table} set {column} = cast({column} + interval 400 year as {kind})")
+
+
+def places_of_a_run(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Where a run leaves something, and the environment that says so."""
+    places = {name: folder / name for name in ("run", "prefect", "temporary")}
+    places["temporary"].mkdir()
+    greedy = {"PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true", "PREFECT_LOGGING_LEVEL": "DEBUG"}
+    return places, greedy | {"PREFECT_HOME": str(places["prefect"]), "TMPDIR": str(places["temporary"])}
 
 
 def canaries(folder: Path) -> list[str]:
@@ -74,15 +98,14 @@ def test_the_search_finds_what_is_planted(marked: Path, tmp_path: Path) -> None:
 def test_a_run_that_ends_well_leaves_nothing_of_a_patient_outside_private(
     marked: Path, tmp_path: Path, tspo: Tspo
 ) -> None:
-    places = {name: tmp_path / name for name in ("run", "prefect", "temporary")}
-    places["temporary"].mkdir()
-    environment = {"PREFECT_HOME": str(places["prefect"]), "TMPDIR": str(places["temporary"])}
+    places, environment = places_of_a_run(tmp_path)
     done = tspo("run", "--cdm", marked, "--out", places["run"], "--protocol", LEAN, environment=environment)
     assert done.returncode in (0, 3), done.stderr
     assert not CANARY.search(told(done))
     assert {name: canaries(place) for name, place in places.items()} == {"run": [], "prefect": [], "temporary": []}
     kept = b"".join(path.read_bytes() for path in places["prefect"].rglob("*") if path.is_file())
     assert b"tspo-study" in kept  # Prefect's own database was among what was searched
+    assert [path for path in places["prefect"].glob("storage/*") if path.is_file()] == []  # no result of a task is kept
     assert (places["run"] / "private").stat().st_mode & 0o077 == 0
     again = tspo("report", places["run"])
     assert not CANARY.search(told(again))
@@ -97,21 +120,18 @@ def test_what_is_told_before_a_run_names_nobody(marked: Path, tspo: Tspo, comman
 
 def test_a_run_that_fails_on_the_way_leaves_nothing_of_a_patient(marked: Path, tmp_path: Path, tspo: Tspo) -> None:
     """A view that fails when a value of it is read: the engine's own message would quote the value."""
-    places = {name: tmp_path / name for name in ("run", "prefect", "temporary")}
-    places["temporary"].mkdir()
+    places, environment = places_of_a_run(tmp_path)
     broken = tmp_path / "broken.duckdb"
     broken.write_bytes(marked.read_bytes())
     with duckdb.connect(str(broken)) as file:
         file.execute("alter table drug_exposure rename to kept")
         file.execute(
             "create view drug_exposure as select * replace ("
-            f"if(person_id % 5 = 0, error('{WORD.decode()} ' || person_id || ' 2003-03-13'), quantity) as quantity) "
+            f"if(person_id % 5 = 0, error('{WORD.decode()} ' || person_id || ' 2403-03-13'), quantity) as quantity) "
             "from kept"
         )
-    environment = {"PREFECT_HOME": str(places["prefect"]), "TMPDIR": str(places["temporary"])}
     done = tspo("run", "--cdm", broken, "--out", places["run"], "--protocol", LEAN, environment=environment)
     assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
     assert not CANARY.search(told(done))
     assert WORD not in told(done)
     assert {name: canaries(place) for name, place in places.items()} == {"run": [], "prefect": [], "temporary": []}
