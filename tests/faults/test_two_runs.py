@@ -1,0 +1,58 @@
+"""A folder belongs to one run at a time, and is free again however that run ended."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cohort.errors import UsageError
+from cohort.run import RunFolder
+
+HOLD = """
+import sys
+from pathlib import Path
+from cohort.run import RunFolder
+
+with RunFolder(Path(sys.argv[1])).opened():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
+    """Another process, which has the folder `run` and waits."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "run")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_run_on_a_folder_is_told_whose_it_is(holder: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    kept = tmp_path / "run" / "release" / "run.json"
+    kept.write_text("{}")
+    with pytest.raises(UsageError) as error, RunFolder(tmp_path / "run").opened():
+        pass
+    whose = rf"Another run \(process {holder.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d UTC\) is writing to "
+    assert pytest.RaisesExc(UsageError, match=whose).matches(error.value)
+    assert "Wait until it is done, or choose another --out." in str(error.value)
+    assert kept.exists()
+    with RunFolder(tmp_path / "other").opened():
+        assert (tmp_path / "other" / "private").is_dir()
+
+
+def test_the_folder_of_a_run_that_was_killed_is_free(holder: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    holder.kill()
+    holder.wait()
+    with RunFolder(tmp_path / "run").opened():
+        pass
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), RunFolder(tmp_path / "deep" / "run").opened():
+        _ = 1 / 0
+    assert not (tmp_path / "deep" / "run").exists()
