@@ -7,7 +7,7 @@ just the columns that the study reads. Whatever is missing or cannot be read is 
 from cohort.source.cdm import Cdm, open_cdm
 from cohort.source.database import Resources, first_row, open_database
 from cohort.source.faults import kind_of
-from cohort.source.location import local, refuse_password, released_location
+from cohort.source.location import local, refuse_absent, refuse_password, released_location
 
 __all__ = [
     "Cdm",
@@ -17,6 +17,7 @@ __all__ = [
     "local",
     "open_cdm",
     "open_database",
+    "refuse_absent",
     "refuse_password",
     "released_location",
 ]

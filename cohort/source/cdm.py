@@ -20,7 +20,7 @@ from cohort.source.database import Resources, first_row, open_database
 from cohort.source.duckdb_file import ENDINGS, open_file
 from cohort.source.faults import fault_of, kind_of
 from cohort.source.folder import open_folder
-from cohort.source.location import Place, place_of
+from cohort.source.location import Place, existing, place_of
 from cohort.source.relation import Found, Relation
 from cohort.sql_text import quoted
 
@@ -131,13 +131,8 @@ def _found(connection: duckdb.DuckDBPyConnection, place: Place, copy: Path | Non
 
         assert copy is not None  # open_cdm has made one
         return open_server(place, copy, needs or needs_of([study_inputs(Protocol())]))
-    path = Path(place.text).expanduser()
-    try:
-        is_folder, is_there = path.is_dir(), path.exists()
-    except PermissionError:
-        raise UsageError(f"{path} cannot be read: Permission denied. Ask for the right to read it.") from None
-    if not is_there:
-        raise UsageError(f"There is no CDM at {place.text}.")
+    path = existing(place)
+    is_folder = path.is_dir()
     if is_folder and path.suffix.lower() in ENDINGS and not any(path.iterdir()):
         raise UsageError(f"{path} is an empty folder and no DuckDB file; name the file itself.")
     return open_folder(path) if is_folder else open_file(connection, place)

@@ -73,6 +73,32 @@ def refuse_password(location: str) -> str:
     return location
 
 
+def refuse_absent(location: str) -> None:
+    """Refuse a path where there is nothing, before anything else is begun; a server is asked when it is read.
+
+    Raises:
+        UsageError: there is nothing, or it may not be looked at.
+    """
+    if not location.startswith("prefect://") and not _is_server(location):
+        existing(place_of(location))
+
+
+def existing(place: Place) -> Path:
+    """The file or folder of a place that is no server.
+
+    Raises:
+        UsageError: there is none, or it may not be looked at.
+    """
+    path = Path(place.text).expanduser()
+    try:
+        is_there = path.exists()
+    except PermissionError:
+        raise UsageError(f"{path} cannot be read: Permission denied. Ask for the right to read it.") from None
+    if not is_there:
+        raise UsageError(f"There is no CDM at {place.text}.")
+    return path
+
+
 def released_location(location: str) -> str:
     """A location as it may be released: a file's or a database's name, no folder, server or user."""
     if not _is_server(location):

@@ -118,11 +118,13 @@ def _read_truth(path: Path) -> dict[str, Any]:
 def _settings(
     cdm: str, out: str, protocol: str | None, changes: Sequence[str], threads: int, memory: str
 ) -> "RunSettings":
-    """The settings of a run, whose protocol can be read."""
+    """The settings of a run, whose protocol can be read and whose CDM is somewhere."""
+    from cohort.source import refuse_absent
     from cohort.study import RunSettings
 
     settings = RunSettings(cdm=cdm, out=out, protocol=protocol, changes=tuple(changes), threads=threads, memory=memory)
     settings.load_protocol()
+    refuse_absent(settings.cdm)
     return settings
 
 
@@ -152,6 +154,8 @@ def _run_study(settings: "RunSettings") -> bool:
     """Run the flow with a progress bar; true when a diagnostic gate failed."""
     # Prefect's own log is for its server; here the bar tells, and errors come as messages.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    with settings.folder.opened():
+        pass  # it can be; or that is said before a server is started
     with progress("Starting") as move:
         from flows.progress import listening
         from flows.server import answering_server

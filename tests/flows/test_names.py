@@ -14,7 +14,7 @@ from flows.names import name_of
         ({"cdm": "c.duckdb", "protocol": "config/study.toml"}, "primary on c.duckdb, lag 1095"),
         ({"cdm": "c.duckdb", "protocol": "config/every_metric.toml"}, "every_metric on c.duckdb, lag 1095"),
         ({"cdm": "c.duckdb", "protocol": "no.toml"}, "no on c.duckdb"),
-        ({"cdm": "postgresql://ann@db.example:5432/omop?options=x"}, "primary on omop, lag 1095"),
+        ({"cdm": "postgresql://ann@db.example:5432/omop?cdm_schema=x"}, "primary on omop, lag 1095"),
         ({"cdm": "host=db.example user=ann dbname=omop"}, "primary on a database, lag 1095"),
     ],
 )
