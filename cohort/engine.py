@@ -26,6 +26,7 @@ from sqlglot.optimizer.scope import traverse_scope
 
 from cohort.content import Content, digest, stored_key
 from cohort.errors import TspoError
+from cohort.files import appearing
 from cohort.paths import sql_folder
 from cohort.sql_text import file_literal
 
@@ -161,9 +162,8 @@ def write_input(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:
     if stored_key(Path(table.path)) == table.key:
         return table
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = Path(table.path).with_suffix(".parquet.part")
-    frame.write_parquet(temporary, metadata={"content_key": table.key})
-    temporary.replace(table.path)
+    with appearing(Path(table.path)) as part:
+        frame.write_parquet(part, metadata={"content_key": table.key})
     return table
 
 
@@ -211,23 +211,18 @@ def build(
     if stored_key(path) == key:
         return TableRef(step.name, str(path), key, pq.read_metadata(path).num_rows, is_fresh=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".parquet.part")
     bound = {name: parameters[name] for name in step.parameters}
-    try:
-        with plain_errors(f"Table {step.name} could not be built"), connect() as connection:
-            for table in inputs:
-                connection.execute(
-                    f"create or replace view {table.name} as select * from read_parquet({file_literal(table.path)})"
-                )
+    with plain_errors(f"Table {step.name} could not be built"), appearing(path) as part, connect() as connection:
+        for table in inputs:
             connection.execute(
-                f"copy ({step.sql}) to '{_escaped(str(temporary))}' "
-                f"(format parquet, compression zstd, kv_metadata {{content_key: '{key}', "
-                f"content: '{_escaped(content.as_text())}'}})",
-                bound,
+                f"create or replace view {table.name} as select * from read_parquet({file_literal(table.path)})"
             )
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        connection.execute(
+            f"copy ({step.sql}) to '{_escaped(str(part))}' "
+            f"(format parquet, compression zstd, kv_metadata {{content_key: '{key}', "
+            f"content: '{_escaped(content.as_text())}'}})",
+            bound,
+        )
     rows = pq.read_metadata(path).num_rows
     return TableRef(step.name, str(path), key, rows, seconds=time.perf_counter() - started)
 

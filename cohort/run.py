@@ -22,6 +22,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.errors import UsageError
+from cohort.files import appearing, remove_parts
 from cohort.grid import file_name
 
 _PACKAGES = ("duckdb", "adbc-driver-postgresql", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
@@ -75,13 +76,12 @@ class RunFolder:
         try:
             with self._locked():
                 yield
-        except BaseException:
+        finally:
             if self.private in made and [path.name for path in self.private.iterdir()] == ["lock"]:
                 (self.private / "lock").unlink()
             for path in made:
                 with suppress(OSError):  # it is not empty
                     path.rmdir()
-            raise
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -97,6 +97,7 @@ class RunFolder:
             file.truncate(0)
             file.write(f"process {os.getpid()}, since {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC")
             file.flush()
+            remove_parts(self.root)
             yield
 
 
@@ -119,9 +120,8 @@ def return_memory() -> None:
 
 def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write JSON for people and machines; the file appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.part.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with appearing(path) as part:
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
 
 
 def write_table(path: Path, table: pl.DataFrame, key: str = "") -> None:
@@ -130,9 +130,8 @@ def write_table(path: Path, table: pl.DataFrame, key: str = "") -> None:
     Args:
         key: content key to travel inside a Parquet file, for `engine.stored_key`.
     """
-    temporary = path.with_name(path.name + ".part")
-    if path.suffix == ".parquet":
-        table.write_parquet(temporary, metadata={"content_key": key} if key else None)
-    else:
-        table.write_csv(temporary)
-    temporary.replace(path)
+    with appearing(path) as part:
+        if path.suffix == ".parquet":
+            table.write_parquet(part, metadata={"content_key": key} if key else None)
+        else:
+            table.write_csv(part)

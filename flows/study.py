@@ -55,7 +55,7 @@ from flows.faults import contained
 from flows.names import run_name
 from flows.notices import GATE_FAILED, NOTHING_NEW, tell_outcome
 from flows.progress import tell
-from flows.server import answering_server
+from flows.server import at_a_server
 
 
 class StudyOutcome(BaseModel):
@@ -351,5 +351,5 @@ class _Work:
 
 if __name__ == "__main__":
     text = Path(sys.argv[1]).read_text(encoding="utf-8") if len(sys.argv) > 1 else sys.stdin.read()
-    with answering_server(lambda warning: print(f"warning: {warning}", file=sys.stderr)):
-        study(RunSettings.model_validate_json(text))
+    settings = RunSettings.model_validate_json(text)
+    at_a_server(lambda: study(settings), lambda warning: print(f"warning: {warning}", file=sys.stderr))

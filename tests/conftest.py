@@ -1,12 +1,14 @@
 """Shared by all tests: one small synthetic CDM and one run of the study on it, made once for each session."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 from cohort.synthetic import simulate
+from tests.processes import python
 
 _EXIT = pytest.StashKey[int]()
 SHARED = Path(__file__).parents[2] / "shared"
@@ -18,6 +20,21 @@ def small_cdm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cdm") / "small.duckdb"
     simulate(path, 3_000, 5)
     return path
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of Prefect whose database is made: that takes ten seconds, which no run then spends."""
+    home = tmp_path_factory.mktemp("prefect")
+    done = python("-m", "prefect", "server", "database", "upgrade", "-y", home=home)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture
+def own_home(prefect_home: Path, tmp_path: Path) -> Path:
+    """The same for one test alone, in which nothing has run."""
+    return Path(shutil.copytree(prefect_home, tmp_path / "prefect"))
 
 
 def shared_data(name: str) -> Path:

@@ -4,7 +4,6 @@ In: the folder `release/` and, for synthetic data, the truth. Out: `release/repo
 give the same bytes.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from markupsafe import Markup
 
 from cohort.analyses import PRIMARY
 from cohort.diagnoses import DIED, load_diagnoses
+from cohort.files import appearing
 from cohort.report import numbers, published, tables
 from cohort.report.baseline import HEADINGS, adjustment_rows, baseline_groups, said_of_adjustment, said_of_balance
 from cohort.report.channelling import new_start, said_of_starts, starts_rows
@@ -60,9 +60,8 @@ def build_report(release: Path, truth: Mapping[str, Any] | None = None) -> Path:
     """
     page = _render(read_release(release), truth)
     path = release / "report.html"
-    temporary = path.with_name(f"{path.name}.part.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    with appearing(path) as part:
+        part.write_text(page, encoding="utf-8")
     return path
 
 

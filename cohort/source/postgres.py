@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from cohort.cdm import CDM_TABLES
 from cohort.content import digest, stored_key
 from cohort.errors import UsageError
+from cohort.files import appearing
 from cohort.needs import Needs
 from cohort.source.location import Place
 from cohort.source.relation import Found, Relation
@@ -119,8 +120,7 @@ def _state(cursor: Any, table: str, query: str, version: int) -> tuple[int, str]
 
 def _fetch(cursor: Any, query: str, path: Path, key: str) -> None:
     """Write the rows of a query as Parquet, batch by batch; the file appears whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    try:
+    with appearing(path) as part:
         cursor.execute(query)
         reader = cursor.fetch_record_batch()
         plain = [pa.field(column.name, column.type) for column in reader.schema]
@@ -131,6 +131,3 @@ def _fetch(cursor: Any, query: str, path: Path, key: str) -> None:
         ):
             for batch in reader:
                 writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

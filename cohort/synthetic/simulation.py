@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cohort.errors import UsageError
+from cohort.files import appearing
 from cohort.synthetic import ledger
 from cohort.synthetic.gaps import draw_gaps
 from cohort.synthetic.parameters import Parameters
@@ -24,7 +25,7 @@ from cohort.synthetic.regimens import Regimen, classified_drugs, regimens, sold_
 from cohort.synthetic.scenarios import canonical_name, parameters_of, persons_of
 from cohort.synthetic.truth import Counts, truth
 from cohort.synthetic.vocabulary import cdm_source, vocabulary_tables
-from cohort.synthetic.write import CdmFile, LedgerFiles, new_cdm, new_ledger, write_text
+from cohort.synthetic.write import CdmFile, LedgerFiles, new_cdm, new_ledger
 
 BLOCK_PERSONS = 50_000  # part of the content: another size gives another world
 _ATTEMPTS = 12
@@ -89,7 +90,8 @@ def simulate(
             writer.write_block(block, min(BLOCK_PERSONS, world.persons - first))
         (progress or _silent)(1.0, f"{world.persons:,} persons")
         content = {"scenario": name, "persons": world.persons, "seed": seed, **writer.truth()}
-        write_text(truth_path, json.dumps(content, indent=1) + "\n")
+        with appearing(truth_path) as part:
+            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return truth_path
 
 

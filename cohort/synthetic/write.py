@@ -107,10 +107,3 @@ def new_ledger(truth: Path, tables: Sequence[str]) -> Iterator[LedgerFiles]:
     finally:
         partial_persons.unlink(missing_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file that is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

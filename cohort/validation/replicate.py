@@ -20,6 +20,7 @@ import polars as pl
 from cohort.analyses import PRIMARY
 from cohort.content import digest
 from cohort.engine import TableRef
+from cohort.files import appearing
 from cohort.inputs import UNKNOWN_DOSE
 from cohort.paths import config_folder, sql_folder
 from cohort.protocol import Protocol
@@ -101,9 +102,8 @@ def make(replicate: Replicate, path: Path, key: str) -> str:
         lines = str(error).splitlines() or [""]
         estimates, reason = pl.DataFrame(schema=REPLICATE_SCHEMA), f"{type(error).__name__}: {' '.join(lines[:2])}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".parquet.part")
-    estimates.write_parquet(temporary, metadata={"key": key, "failure": reason})
-    temporary.replace(path)
+    with appearing(path) as part:
+        estimates.write_parquet(part, metadata={"key": key, "failure": reason})
     return reason
 
 

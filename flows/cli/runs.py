@@ -153,16 +153,17 @@ def _explain(settings: "RunSettings") -> None:
 def _run_study(settings: "RunSettings") -> bool:
     """Run the flow with a progress bar; true when a diagnostic gate failed."""
     # Prefect's own log is for its server; here the bar tells, and errors come as messages.
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    for logger in ("PREFECT_LOGGING_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL"):
+        os.environ.setdefault(logger, "CRITICAL")
     with settings.folder.opened():
         pass  # it can be; or that is said before a server is started
     with progress("Starting") as move:
         from flows.progress import listening
-        from flows.server import answering_server
+        from flows.server import at_a_server
         from flows.study import study
 
-        with answering_server(_warn), listening(lambda what, done, total: move(what, done / total)):
-            outcome = study(settings)
+        with listening(lambda what, done, total: move(what, done / total)):
+            outcome = at_a_server(lambda: study(settings), _warn)
     for warning in outcome.warnings:
         _warn(warning)
     return outcome.gate_failed

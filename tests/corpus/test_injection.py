@@ -1,10 +1,8 @@
 """Text that is SQL, a pattern of file names or a command of a terminal is text here: nothing of it is carried out."""
 
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from cohort.paths import config_folder
 from cohort.reference import concept_set_items, load_drugs
 from cohort.study import RunSettings, build_table, fit_one, prepare_run, read_models, tables_of
 from tests.corpus.cases import CdmCase, broken_cdm, cdm_cases
+from tests.processes import tspo
 
 Tspo = Callable[..., Result]
 PAYLOADS = (
@@ -145,11 +144,8 @@ def test_the_name_of_a_concept_set_s_file_is_only_a_name(tmp_path: Path) -> None
 
 
 def run(cdm: Path, out: Path, home: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    environment["PREFECT_HOME"] = str(home / "prefect")
     arguments = [part for change in FEWER for part in ("--set", change)]
-    command = [sys.executable, "-m", "flows.cli", "run", "--cdm", str(cdm), "--out", str(out), *arguments, *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
+    return tspo("run", "--cdm", cdm, "--out", out, *arguments, *more, home=home)
 
 
 @pytest.fixture(scope="module")
@@ -159,20 +155,20 @@ def by_name() -> dict[str, CdmCase]:
 
 @pytest.mark.parametrize("name", ["no study drug"])
 def test_a_refused_run_says_why_and_leaves_nothing(
-    by_name: dict[str, CdmCase], clean: Path, tmp_path: Path, name: str
+    by_name: dict[str, CdmCase], clean: Path, tmp_path: Path, prefect_home: Path, name: str
 ) -> None:
     cdm = broken_cdm(by_name[name], clean, tmp_path / "cdm.duckdb")
-    done = run(cdm, tmp_path / "run", tmp_path)
+    done = run(cdm, tmp_path / "run", prefect_home)
     assert (done.stderr.strip().splitlines(), done.returncode) == (by_name[name].run_says.splitlines(), 1)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_of_a_dirty_cdm_in_an_odd_folder_ends_with_rows_that_say_why(
-    by_name: dict[str, CdmCase], clean: Path, tmp_path: Path
+    by_name: dict[str, CdmCase], clean: Path, tmp_path: Path, prefect_home: Path
 ) -> None:
     cdm = broken_cdm(by_name["conditions without concept"], clean, tmp_path / "it's $1 {x}.duckdb")
     before = content(cdm)
-    done = run(cdm, tmp_path / "out of it's {}", tmp_path)
+    done = run(cdm, tmp_path / "out of it's {}", prefect_home)
     assert done.returncode == 3, done.stderr
     assert "A diagnostic gate failed" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -1,19 +1,15 @@
-"""What the tests of faults share: a finished run to compare with, and commands in processes of their own."""
+"""What the tests of faults share: a finished run to compare with."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.unorchestrated import LEAN
+from tests.processes import tspo
 
-Tspo = Callable[..., subprocess.CompletedProcess[str]]
 _COSTS = {"seconds", "done_after_s", "peak_memory_mb", "finished", "fresh", "scans"}
 """What a run took, and what it found already there."""
 _TIMES = re.compile(r"run finished [^·]*·|<dt>Finished</dt><dd>[^<]*</dd>|<dt>Time</dt><dd>[^<]*</dd>")
@@ -21,34 +17,10 @@ _STEPS = re.compile(r"<summary>Steps: rows, time and memory</summary>.*?</detail
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Prefect of these tests keeps its database."""
-    return tmp_path_factory.mktemp("prefect")
-
-
-@pytest.fixture(scope="session")
-def tspo(home: Path) -> Tspo:
-    """`tspo` in a process of its own; keyword arguments are of `subprocess.run`."""
-
-    def run(*arguments: object, environment: dict[str, str] | None = None, **more: Any) -> Any:
-        command = [sys.executable, "-m", "flows.cli", *map(str, arguments)]
-        chosen = clean_environment(home) | (environment or {})
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, env=chosen, check=False, **more)
-
-    return run
-
-
-def clean_environment(home: Path) -> dict[str, str]:
-    """This process's environment without a Prefect of somebody else's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    return kept | {"PREFECT_HOME": str(home)}
-
-
-@pytest.fixture(scope="session")
-def finished(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory, tspo: Tspo) -> Path:
+def finished(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory, prefect_home: Path) -> Path:
     """The folder of a run that nothing disturbed."""
     out = tmp_path_factory.mktemp("undisturbed") / "run"
-    done = tspo("run", "--cdm", small_cdm, "--out", out, "--protocol", LEAN)
+    done = tspo("run", "--cdm", small_cdm, "--out", out, "--protocol", LEAN, home=prefect_home)
     assert done.returncode in (0, 3), done.stderr
     return out
 

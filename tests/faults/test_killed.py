@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Tspo, clean_environment, difference
+from tests.faults.conftest import difference, unfinished_files
 from tests.faults.unorchestrated import LEAN
+from tests.processes import environment, tspo
 
 MOST = 100
 """Lives of a run, at the very most."""
@@ -43,6 +44,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(
         deaths += 1
         assert deaths < MOST, "the run makes no progress"
     assert deaths >= 3
+    assert unfinished_files(out) == []
     assert difference(out, undisturbed) == []
 
 
@@ -73,13 +75,13 @@ def new_tables(out: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("tables", [30, 75])
 def test_tspo_run_killed_and_started_again_gives_the_same_release(
-    small_cdm: Path, tmp_path: Path, finished: Path, home: Path, tspo: Tspo, tables: int
+    small_cdm: Path, tmp_path: Path, finished: Path, prefect_home: Path, tables: int
 ) -> None:
     out = tmp_path / "run"
     command = ["run", "--cdm", str(small_cdm), "--out", str(out), "--protocol", str(LEAN)]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *command],
-        env=clean_environment(home),
+        env=environment(prefect_home),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -94,7 +96,7 @@ def test_tspo_run_killed_and_started_again_gives_the_same_release(
     assert not (out / "release" / "run.json").exists()
     refused = tspo("report", out)
     assert (refused.returncode, "holds no finished run" in refused.stderr) == (2, True)
-    again = tspo(*command)
+    again = tspo(*command, home=prefect_home)
     assert again.returncode in (0, 3), again.stderr
     assert difference(out, finished) == []
     explained = tspo(*command, "--explain")

@@ -14,8 +14,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from tests.faults.conftest import Tspo
 from tests.faults.unorchestrated import LEAN
+from tests.processes import tspo
 
 FIRST = 991_234_000_000
 CANARY = re.compile(rb"9912340\d{5}|\b24\d\d-[01]\d-[0-3]\d|24030313|13 March 2403|13\.03\.2403|03/13/2403")
@@ -61,12 +61,12 @@ def later(file: duckdb.DuckDBPyConnection, table: str) -> None:
             file.execute(f"update {table} set {column} = cast({column} + interval 400 year as {kind})")
 
 
-def places_of_a_run(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
+def places_of_a_run(folder: Path, home: Path) -> tuple[dict[str, Path], dict[str, str]]:
     """Where a run leaves something, and the environment that says so."""
-    places = {name: folder / name for name in ("run", "prefect", "temporary")}
+    places = {"run": folder / "run", "prefect": home, "temporary": folder / "temporary"}
     places["temporary"].mkdir()
     greedy = {"PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true", "PREFECT_LOGGING_LEVEL": "DEBUG"}
-    return places, greedy | {"PREFECT_HOME": str(places["prefect"]), "TMPDIR": str(places["temporary"])}
+    return places, greedy | {"TMPDIR": str(places["temporary"])}
 
 
 def canaries(folder: Path) -> list[str]:
@@ -96,10 +96,10 @@ def test_the_search_finds_what_is_planted(marked: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_that_ends_well_leaves_nothing_of_a_patient_outside_private(
-    marked: Path, tmp_path: Path, tspo: Tspo
+    marked: Path, tmp_path: Path, own_home: Path
 ) -> None:
-    places, environment = places_of_a_run(tmp_path)
-    done = tspo("run", "--cdm", marked, "--out", places["run"], "--protocol", LEAN, environment=environment)
+    places, environment = places_of_a_run(tmp_path, own_home)
+    done = tspo("run", "--cdm", marked, "--out", places["run"], "--protocol", LEAN, home=own_home, **environment)
     assert done.returncode in (0, 3), done.stderr
     assert not CANARY.search(told(done))
     assert {name: canaries(place) for name, place in places.items()} == {"run": [], "prefect": [], "temporary": []}
@@ -112,15 +112,15 @@ def test_a_run_that_ends_well_leaves_nothing_of_a_patient_outside_private(
 
 
 @pytest.mark.parametrize("command", ["check", "codes"])
-def test_what_is_told_before_a_run_names_nobody(marked: Path, tspo: Tspo, command: str) -> None:
+def test_what_is_told_before_a_run_names_nobody(marked: Path, command: str) -> None:
     done = tspo(command, "--cdm", marked)
     assert done.returncode == 0, done.stderr
     assert not CANARY.search(told(done))
 
 
-def test_a_run_that_fails_on_the_way_leaves_nothing_of_a_patient(marked: Path, tmp_path: Path, tspo: Tspo) -> None:
+def test_a_run_that_fails_on_the_way_leaves_nothing_of_a_patient(marked: Path, tmp_path: Path, own_home: Path) -> None:
     """A view that fails when a value of it is read: the engine's own message would quote the value."""
-    places, environment = places_of_a_run(tmp_path)
+    places, environment = places_of_a_run(tmp_path, own_home)
     broken = tmp_path / "broken.duckdb"
     broken.write_bytes(marked.read_bytes())
     with duckdb.connect(str(broken)) as file:
@@ -130,7 +130,7 @@ def test_a_run_that_fails_on_the_way_leaves_nothing_of_a_patient(marked: Path, t
             f"if(person_id % 5 = 0, error('{WORD.decode()} ' || person_id || ' 2403-03-13'), quantity) as quantity) "
             "from kept"
         )
-    done = tspo("run", "--cdm", broken, "--out", places["run"], "--protocol", LEAN, environment=environment)
+    done = tspo("run", "--cdm", broken, "--out", places["run"], "--protocol", LEAN, home=own_home, **environment)
     assert done.returncode == 1, done.stderr
     assert not CANARY.search(told(done))
     assert WORD not in told(done)

@@ -46,10 +46,14 @@ def test_a_second_run_on_a_folder_is_told_whose_it_is(holder: "subprocess.Popen[
 
 
 def test_the_folder_of_a_run_that_was_killed_is_free(holder: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    """And what it had begun to write is taken away."""
+    whole, begun = (tmp_path / "run" / "private" / name for name in ("dose.parquet", "cohort.parquet.part.4711"))
+    whole.touch()
+    begun.touch()
     holder.kill()
     holder.wait()
     with RunFolder(tmp_path / "run").opened():
-        pass
+        assert (whole.exists(), begun.exists()) == (True, False)
 
 
 def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:

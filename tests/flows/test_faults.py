@@ -1,9 +1,6 @@
 """An error that nobody foresaw is told by its kind: Prefect keeps none of its text, which may quote a patient."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -11,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
+from tests.processes import python
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENT = (b"990000000042", b"2441-02-03")
 FAULT = """
 import flows
@@ -40,15 +37,6 @@ def prefect_server() -> None:
     """Every run here has a server and a home of its own."""
 
 
-def python(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A process with a Prefect home of its own, which keeps results unless it is told otherwise."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    environment |= {"PREFECT_HOME": str(home), "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true"}
-    environment["PREFECT_LOGGING_LEVEL"] = "DEBUG"
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, check=False)
-
-
 def kept(home: Path) -> set[bytes]:
     """What Prefect's home holds of the patient; its database must be there."""
     files = [path for path in home.rglob("*") if path.is_file()]
@@ -73,12 +61,14 @@ def test_the_command_line_tells_the_kind_and_the_place(monkeypatch: pytest.Monke
     assert isinstance(CliRunner().invoke(main, ["demo"]).exception, ValueError)
 
 
-def test_the_text_of_an_error_reaches_prefect_only_where_a_task_is_not_contained(tmp_path: Path) -> None:
+def test_the_text_of_an_error_reaches_prefect_only_where_a_task_is_not_contained(
+    tmp_path: Path, own_home: Path
+) -> None:
     """The search finds what there is: without `contained`, Prefect keeps the text in its database and its storage."""
-    home, out, script = tmp_path / "home", tmp_path / "run", tmp_path / "short.py"
+    out, script = tmp_path / "run", tmp_path / "short.py"
     for guarded in (True, False):
         script.write_text(FAULT.format(guarded=guarded, out=str(out)))
-        done = python(home, str(script))
-        assert kept(home) == (set() if guarded else set(PATIENT))
+        done = python(script, home=own_home, PREFECT_RESULTS_PERSIST_BY_DEFAULT="true", PREFECT_LOGGING_LEVEL="DEBUG")
+        assert kept(own_home) == (set() if guarded else set(PATIENT))
         assert any(value in done.stderr.encode() for value in PATIENT) is not guarded
     assert "990000000042 was born" in (out / "private" / "fault.txt").read_text()

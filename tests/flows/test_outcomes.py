@@ -6,19 +6,22 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from cohort.study import RunSettings
+from cohort.analyses import PRIMARY
+from cohort.study import RunSettings, build_tables, prepare_run
 from flows.study import study
 
 KINDS = {378419: "alzheimers_disease", 443605: "competing diagnosis", 380701: "competing diagnosis"}
 """The simulator writes one kind of dementia for each person: also 4182210, of no stated kind, which ends nothing."""
 
 
-def test_alzheimers_disease_is_a_part_of_dementia(finished_run: Path, small_cdm: Path, tmp_path: Path) -> None:
+def test_alzheimers_disease_is_a_part_of_dementia(small_cdm: Path, tmp_path: Path) -> None:
     """Whoever leaves the primary study with dementia leaves this one by its kind, on the same day."""
     out = tmp_path / "run"
     changes = ("diagnosis=alzheimers_disease", "lag_family_days=[]", "missing_dose_bounds=[]", "bootstrap_replicates=0")
     study(RunSettings(cdm=str(small_cdm), out=str(out), changes=changes))
-    own, primary = (pl.read_parquet(run / "private" / "cohort.parquet") for run in (out, finished_run))
+    other = prepare_run(RunSettings(cdm=str(small_cdm), out=str(tmp_path / "dementia")))
+    places = (out / "private" / "cohort.parquet", Path(build_tables(other, PRIMARY)["cohort"].path))
+    own, primary = (pl.read_parquet(place) for place in places)
     assert own.get_column("person_id").to_list() == primary.get_column("person_id").to_list()
     with duckdb.connect(str(small_cdm), read_only=True) as connection:
         codes = connection.sql(f"""

@@ -8,7 +8,7 @@ import pytest
 from cohort.errors import CannotStudy
 from cohort.study import RunSettings
 from flows.study import study
-from tests.flows.test_cli import tspo
+from tests.processes import tspo
 
 OPEN = ("prior_observation_days=365", "tier=D2", "metric=ddd", "covariates=[]")
 
@@ -47,7 +47,7 @@ def test_the_help_of_a_run_lists_the_presets() -> None:
 def test_an_incomplete_preset_ends_with_what_is_to_be_set(
     small_cdm: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    done = tspo("run", "--cdm", str(small_cdm), "--out", str(tmp_path / "r"), *arguments, folder=tmp_path)
+    done = tspo("run", "--cdm", str(small_cdm), "--out", str(tmp_path / "r"), *arguments)
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "r").exists()

@@ -1,12 +1,16 @@
 """Which server a run reports to: one that is down, a temporary one, and the process that serves deployments."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,17 +18,8 @@ import yaml
 from prefect.settings import PREFECT_API_URL
 
 from flows.serve import DEPLOYMENTS
-from tests.flows.conftest import SHORT
-
-pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).resolve().parents[2]
-FEW = [word for change in SHORT for word in ("--set", change)]
-
-
-def environment(home: Path, **more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    return {**kept, "PREFECT_HOME": str(home), **more}
+from tests.faults.unorchestrated import LEAN
+from tests.processes import ROOT, environment, python, tspo
 
 
 def processes(home: Path) -> list[int]:
@@ -56,13 +51,9 @@ def listening(process: int) -> set[str]:
     return found
 
 
-def test_a_server_that_is_down_stops_no_study(small_cdm: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "run", "--cdm", str(small_cdm), "--out", str(tmp_path / "run"), *FEW],
-        env=environment(home, PREFECT_API_URL="http://ann:s3cret@127.0.0.1:9/api"),
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+def test_a_server_that_is_down_stops_no_study(small_cdm: Path, tmp_path: Path, own_home: Path) -> None:
+    command = ("run", "--cdm", small_cdm, "--out", tmp_path / "run", "--protocol", LEAN)
+    done = tspo(*command, home=own_home, PREFECT_API_URL="http://ann:s3cret@127.0.0.1:9/api")
     assert done.returncode in (0, 3), done.stderr
     assert "warning: the Prefect server at http://127.0.0.1:9/api cannot be used (ConnectError)." in done.stderr
     assert "unset PREFECT_API_URL" in done.stderr
@@ -71,13 +62,54 @@ def test_a_server_that_is_down_stops_no_study(small_cdm: Path, tmp_path: Path) -
     assert (tmp_path / "run" / "release" / "report.html").exists()
 
 
-def test_the_temporary_server_listens_on_loopback_and_ends_with_the_run(small_cdm: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    command = [sys.executable, "-m", "flows.cli", "run", "--cdm", str(small_cdm), "--out", str(tmp_path / "run"), *FEW]
+def test_a_server_that_dies_during_a_run_stops_no_study(small_cdm: Path, tmp_path: Path, own_home: Path) -> None:
+    """Prefect's client is told not to try for a minute here, as it does of itself."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    out = tmp_path / "run"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        env=environment(own_home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+    def die() -> None:
+        end = time.monotonic() + 120
+        while len([*out.glob("private/*.parquet")]) < 10 and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(server.pid, signal.SIGKILL)
+
+    url = f"http://127.0.0.1:{port}/api"
+    there = {"PREFECT_API_URL": url, "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    try:
+        waited = python("-m", "prefect", "server", "status", "--wait", "--timeout", "120", home=own_home, **there)
+        assert waited.returncode == 0, waited.stderr
+        executioner = threading.Thread(target=die)
+        executioner.start()
+        done = tspo("run", "--cdm", small_cdm, "--out", out, "--protocol", LEAN, home=own_home, **there)
+        executioner.join()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    assert done.returncode in (0, 3), done.stderr
+    (line,) = done.stderr.splitlines()[:1]
+    assert line.startswith(f"warning: the Prefect server at {url} cannot be used (ConnectError). This run goes on with")
+    assert "Traceback" not in done.stderr
+    assert (out / "release" / "report.html").exists()
+    steps = json.loads((out / "release" / "run.json").read_text())["steps"]
+    assert sum(step["fresh"] for step in steps) >= 9, "what the first attempt built is kept"
+
+
+def test_the_temporary_server_listens_on_loopback_and_ends_with_the_run(
+    small_cdm: Path, tmp_path: Path, own_home: Path
+) -> None:
+    asked = ("run", "--cdm", small_cdm, "--out", tmp_path / "run", "--protocol", LEAN)
+    command = [sys.executable, "-m", "flows.cli", *map(str, asked)]
     addresses: set[str] = set()
-    with subprocess.Popen(command, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+    with subprocess.Popen(command, env=environment(own_home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
         while run.poll() is None:
-            for process in processes(home):
+            for process in processes(own_home):
                 try:
                     addresses |= listening(process)
                 except OSError:
@@ -86,9 +118,9 @@ def test_the_temporary_server_listens_on_loopback_and_ends_with_the_run(small_cd
     assert run.returncode in (0, 3)
     assert addresses == {"0100007F"}
     end = time.monotonic() + 20
-    while processes(home) and time.monotonic() < end:
+    while processes(own_home) and time.monotonic() < end:
         time.sleep(0.2)
-    assert processes(home) == []
+    assert processes(own_home) == []
 
 
 def test_prefect_yaml_and_the_serving_process_have_the_same_deployments() -> None:
@@ -108,14 +140,14 @@ def test_prefect_yaml_and_the_serving_process_have_the_same_deployments() -> Non
 
 
 @pytest.fixture
-def served(small_cdm: Path, tmp_path: Path) -> Iterator[Path]:
+def served(small_cdm: Path, tmp_path: Path, own_home: Path) -> Iterator[Path]:
     """The log of a process that serves on the tests' server."""
     log = tmp_path / "log"
     command = [sys.executable, "-m", "flows.serve", "--cdm", str(small_cdm), "--out", str(tmp_path / "runs")]
     with log.open("w") as out:
         process = subprocess.Popen(
-            [*command, "--cron", "30 1 * * *", *FEW], cwd=ROOT, stdout=out, stderr=out,
-            env=environment(tmp_path / "home", PREFECT_API_URL=str(PREFECT_API_URL.value())),
+            [*command, "--cron", "30 1 * * *", "--protocol", str(LEAN)], cwd=ROOT, stdout=out, stderr=out,
+            env=environment(own_home, PREFECT_API_URL=str(PREFECT_API_URL.value())),
         )  # fmt: skip
         try:
             yield log
@@ -145,9 +177,6 @@ def test_one_process_serves_all_three_and_runs_what_is_asked_for(served: Path, t
     ],
 )
 def test_a_mistake_in_serving_gets_a_message(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
-    command = [sys.executable, "-m", "flows.serve", "--cdm", "c.duckdb", "--out", "runs", *arguments]
-    done = subprocess.run(
-        command, env=environment(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = python("-m", "flows.serve", "--cdm", "c.duckdb", "--out", "runs", *arguments, home=tmp_path)
     assert (done.returncode, message in " ".join(done.stderr.split())) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
