@@ -72,8 +72,7 @@ def new_tables(out: Path) -> int:
     return sum(1 for _ in (out / "private").rglob("*.parquet")) if out.exists() else 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("tables", [30, 75])
+@pytest.mark.parametrize("tables", [30, pytest.param(75, marks=pytest.mark.slow)])
 def test_tspo_run_killed_and_started_again_gives_the_same_release(
     small_cdm: Path, tmp_path: Path, finished: Path, prefect_home: Path, tables: int
 ) -> None:

@@ -23,11 +23,10 @@ from PIL import Image
 
 from cohort.synthetic import simulate
 
-pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "flows" / "README.md"
 PICTURE = ROOT / "flows" / "prefect-ui.png"
-SECONDS = 300
+SECONDS = 180
 PROTOCOL = """
 analysis = []
 [exposure]
@@ -61,11 +60,11 @@ class Walk:
         return self.folder / "prefect"
 
     def do(self, number: int) -> None:
-        """Run one block of commands, in a terminal of its own."""
+        """Run one block of commands, in a terminal of its own, which means with job control (`set -m`)."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "TSPO_"))}
         environment["PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS"] = "5"
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        commands = f"set -euo pipefail\n{self.blocks[0]}\n{self.blocks[number]}"
+        commands = f"set -euom pipefail\n{self.blocks[0]}\n{self.blocks[number]}"
         log = self.folder / f"block-{number}.log"
         with log.open("w") as out:
             command = ["bash", "-c", commands]
