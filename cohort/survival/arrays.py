@@ -1,4 +1,4 @@
-"""The types of arrays."""
+"""The types of arrays, and what is done to them everywhere."""
 
 from typing import Any
 
@@ -15,3 +15,9 @@ Bools = npt.NDArray[np.bool_]
 def narrow(largest: int) -> type[np.signedinteger[Any]]:
     """The narrower width of `Indices` that holds a number."""
     return np.int32 if largest < 2**31 else np.int64
+
+
+def ratio_of(logarithm: Floats) -> Floats:
+    """Hazard ratios from their logarithms; infinite beyond all numbers, as the end of an interval may be."""
+    with np.errstate(over="ignore"):
+        return np.exp(logarithm)

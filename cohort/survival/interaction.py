@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from cohort.survival.arrays import Floats
+from cohort.survival.arrays import Floats, ratio_of
 
 
 class Bounded(NamedTuple):
@@ -70,5 +70,4 @@ def _synergy(both: float, first: float, second: float, covariance: Floats, z: fl
         return Bounded(*[float("nan")] * 3)
     gradient = np.array([both / above, -first / below, -second / below])
     logged = _bounded(float(np.log(above / below)), gradient, covariance, z)
-    with np.errstate(over="ignore"):  # an upper bound without end
-        return Bounded(*(float(value) for value in np.exp(logged)))
+    return Bounded(*(float(value) for value in ratio_of(np.array(logged))))

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from cohort.survival.arrays import Floats
+from cohort.survival.arrays import Floats, ratio_of
 from cohort.survival.cox import CoxFit, fit_cox
 from cohort.survival.inference import Test, likelihood_ratio_test, wald_test
 from cohort.survival.likelihood import Ties
@@ -173,9 +173,9 @@ class SplineFit:
                 "value": np.asarray(at, np.float64),
                 "log_hr": log_hr,
                 "se_log_hr": error,
-                "hazard_ratio": np.exp(log_hr),
-                "ci_lower": np.exp(log_hr - width),
-                "ci_upper": np.exp(log_hr + width),
+                "hazard_ratio": ratio_of(log_hr),
+                "ci_lower": ratio_of(log_hr - width),
+                "ci_upper": ratio_of(log_hr + width),
             }
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from cohort.survival.arrays import Floats
+from cohort.survival.arrays import Floats, ratio_of
 from cohort.survival.baseline import baseline_hazard, cumulative_hazard
 from cohort.survival.cox import Contrast, CoxFit
 from cohort.survival.design import Design
@@ -85,12 +85,12 @@ class Regression:
             {
                 "covariate": list(self._fitted.columns),
                 "coef": params,
-                "exp(coef)": _ratio(params),
+                "exp(coef)": ratio_of(params),
                 "se(coef)": errors,
                 f"coef lower {percent}": lower,
                 f"coef upper {percent}": upper,
-                f"exp(coef) lower {percent}": _ratio(lower),
-                f"exp(coef) upper {percent}": _ratio(upper),
+                f"exp(coef) lower {percent}": ratio_of(lower),
+                f"exp(coef) upper {percent}": ratio_of(upper),
                 "cmp to": np.zeros(len(params)),
                 "z": z,
                 "p": 2 * stats.norm.sf(np.abs(z)),
@@ -267,7 +267,7 @@ class Regression:
         from cohort.survival.plots import draw_estimates  # matplotlib takes half a second, which only a plot is worth
 
         values = [self._fitted.params, *self._bounds, np.zeros(1)]
-        estimate, lower, upper, none = (_ratio(v) if hazard_ratios else v for v in values)
+        estimate, lower, upper, none = (ratio_of(v) if hazard_ratios else v for v in values)
         axes = draw_estimates(self._fitted.columns, estimate, lower, upper, float(none[0]), ax, hazard_ratios)
         axes.set_xlabel(f"{'hazard ratio' if hazard_ratios else 'log hazard ratio'} ({self._percent} interval)")
         return axes
@@ -279,12 +279,6 @@ def curves(at: Floats, values: Floats, df: Frame) -> Frame:
     if is_pandas(df):
         table.columns = df.index
     return table
-
-
-def _ratio(logarithm: Floats) -> Floats:
-    """Hazard ratios; per unit of a covariate that is far smaller than a unit they may be beyond all numbers."""
-    with np.errstate(over="ignore"):
-        return np.exp(logarithm)
 
 
 def _number(value: float, decimals: int) -> str:

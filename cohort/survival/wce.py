@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from cohort.survival.arrays import Floats
+from cohort.survival.arrays import Floats, ratio_of
 from cohort.survival.conditional import matched_sets
 from cohort.survival.cox import CoxFit, fit_cox
 from cohort.survival.history import history_covariates
@@ -107,9 +107,9 @@ class WceFit:
                 "history": list(histories),
                 "log_hr": log_hr,
                 "se_log_hr": error,
-                "hazard_ratio": np.exp(log_hr),
-                "ci_lower": np.exp(log_hr - width),
-                "ci_upper": np.exp(log_hr + width),
+                "hazard_ratio": ratio_of(log_hr),
+                "ci_lower": ratio_of(log_hr - width),
+                "ci_upper": ratio_of(log_hr + width),
             }
         )
 

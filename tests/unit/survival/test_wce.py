@@ -56,6 +56,12 @@ def sampled(persons: int = 1200, seed: int = 1, controls: int = 8, knots: int = 
     return fit_wce(members, {"dose": courses}, wce_basis(CUTOFF, knots), ["sex"])
 
 
+def test_a_ratio_beyond_all_numbers_is_infinite_without_a_word() -> None:
+    """Of a history that nobody has; a warning would stand among the messages of a run."""
+    ratios = sampled(300).hazard_ratios({"absurd": {"dose": [(1, 60, 1e9)]}}, covariance=None)
+    assert set(ratios.select("hazard_ratio", "ci_upper").row(0)) <= {0.0, np.inf}
+
+
 def test_it_is_coxs_model_of_every_day_written_out() -> None:
     """Each person-day a row of the cohort, its history the sum over the days before: all is the same."""
     cohort, courses = simulated(120, 2)
