@@ -29,6 +29,7 @@ from cohort.evidence import drug_table
 from cohort.feasibility import told_snapshot
 from cohort.imputation import pooled
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
+from cohort.interchange import summarised_result
 from cohort.models import prepared_time
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
@@ -112,10 +113,12 @@ def write_release(
     for seal in ("run.json", "report.html"):  # until both are there again, the folder is no finished run
         (release / seal).unlink(missing_ok=True)
     released = rounded(released | {"estimates": estimates}, protocol.disclosure.round_counts_to)
+    whole_record = _run_record(prepared, protocol, balances, result, record)
+    released["summarised_result"] = summarised_result(released, whole_record)
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)
     write_table(release / "estimates.parquet", released["estimates"])
-    write_json(release / "run.json", _run_record(prepared, protocol, balances, result, record))
+    write_json(release / "run.json", whole_record)
     return result.diagnostics
 
 

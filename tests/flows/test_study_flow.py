@@ -20,6 +20,8 @@ from cohort.engine import load_steps
 from cohort.errors import CannotStudy, TspoError
 from cohort.grid import file_name
 from cohort.inputs import EXPOSURES
+from cohort.interchange import COLUMNS, broken_rules
+from cohort.interchange.summarised_result import RESULTS
 from cohort.plan import plan
 from cohort.protocol import load_protocol
 from cohort.report.release import read_release
@@ -111,6 +113,29 @@ def test_the_folder_holds_what_the_contract_says(finished_run: Path) -> None:
     assert dict(pl.read_parquet_schema(finished_run / "release" / "estimates.parquet")) == ESTIMATE_SCHEMA
     header = (finished_run / "release" / "diagnostics.csv").read_text().splitlines()[0]
     assert header == ",".join(DIAGNOSTIC_SCHEMA)
+
+
+def test_the_result_for_omop_tools_keeps_their_rules_and_holds_released_numbers_only(finished_run: Path) -> None:
+    release = finished_run / "release"
+    found = pl.read_csv(release / "summarised_result.csv", schema_overrides=COLUMNS)
+    assert broken_rules(found) == []
+    numbers = found.filter(
+        pl.col("estimate_type").is_in(["numeric", "integer", "proportion", "percentage"]),
+        pl.col("variable_name") != "settings",
+        pl.col("estimate_value") != "-",
+    )
+    told = {float(value) for value in numbers.get_column("estimate_value")}
+    released: set[float] = set()
+    for table in {result.table for result in RESULTS}:
+        frame = pl.read_csv(release / f"{table}.csv", infer_schema_length=None)
+        for column in frame.select(pl.selectors.numeric()).iter_columns():
+            released |= set(column.drop_nulls().cast(pl.Float64))
+    assert told <= released
+    estimates = pl.read_parquet(release / "estimates.parquet")
+    ratios = found.filter(estimate_name="hazard_ratio", variable_name="dementia", variable_level="per 365")
+    kept = estimates.filter(pl.col("term") == "per 365", pl.col("outcome") == "dementia")
+    values = sorted(float(value) for value in ratios.get_column("estimate_value") if value != "-")
+    assert values == sorted(kept.get_column("hazard_ratio").drop_nulls())
 
 
 def test_no_released_file_holds_a_small_count(finished_run: Path) -> None:
