@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -68,7 +69,7 @@ def test_fills_are_those_of_the_cdm_and_are_taken_one_after_another(folder: RunF
             for drug in {fill.drug for fill in fills}:
                 used = [f for f in fills if f.drug == drug and f.taken_from and f.taken_until]
                 assert all(f.taken_from >= f.date for f in used if f.taken_from)
-                pairs = zip(used, used[1:], strict=False)
+                pairs = pairwise(used)
                 assert all(a.taken_until < b.taken_from for a, b in pairs if a.taken_until and b.taken_from)
 
 
