@@ -12,7 +12,7 @@ _WORDS = {
     *("expectation", "expected", "found"),
     *("analysis", "tables", "models", "state", "why"),
     *("scenario", "verdict"),
-    *("found", "columns missing", "read as", "rule", "what", "concepts of", "first", "capability", "why"),
+    *("found", "columns missing", "read as", "rule", "what", "concepts of", "first", "capability", "why", "of"),
 }
 """Columns that hold words, and stand to the left."""
 

@@ -9,12 +9,13 @@ of two hidden counts is the small one is just what a release of this study does 
 Source: omopgenerics 1.3.6, vignette summarised_result and the code of exportSummarisedResult and newSummarisedResult.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+
+from cohort.flat import flat
 
 PACKAGE = "tspo-cohort"
 OVERALL = "overall"
@@ -244,7 +245,7 @@ def _settings(
         "min_cell_count": str(record["protocol"]["disclosure"]["min_cell_count"]),
         "protocol_hash": record["protocol_hash"],
         "seed": str(record["seed"]),
-        **dict(_flat(record["protocol"])),
+        **flat(record["protocol"]),
     }
     return pl.DataFrame(
         [
@@ -268,15 +269,3 @@ def _labels(rows: pl.DataFrame, prefix: str) -> str:
     """The names that a pair of columns uses."""
     names = rows.get_column(f"{prefix}_name").unique(maintain_order=True).to_list()
     return SEPARATOR.join(dict.fromkeys(part for name in names for part in name.split(SEPARATOR) if part != OVERALL))
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
-    """Settings by name, those of a section with the section's name before theirs; lists as JSON, nothing left out."""
-    found: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found += _flat(value, f"{above}{name}_")
-        elif value is not None:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            found.append((f"{above}{name}", text))
-    return found

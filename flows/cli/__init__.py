@@ -16,6 +16,7 @@ import click
 from cohort import __version__
 from cohort.errors import TspoError
 from flows.cli.cdm import check, codes, plan
+from flows.cli.comparison import compare
 from flows.cli.person import explain
 from flows.cli.runs import demo, report, run
 from flows.cli.worlds import expect, simulate, validate
@@ -64,7 +65,7 @@ def main() -> None:
     """
 
 
-for _command in (demo, simulate, check, codes, plan, run, report, explain, validate, expect):
+for _command in (demo, simulate, check, codes, plan, run, report, compare, explain, validate, expect):
     main.add_command(_command)
 
 

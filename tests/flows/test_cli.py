@@ -21,7 +21,7 @@ class Ended(NamedTuple):
     process: "subprocess.CompletedProcess[str]"
 
 
-COMMANDS = ("demo", "simulate", "check", "codes", "plan", "run", "report", "explain", "validate", "expect")
+COMMANDS = ("demo", "simulate", "check", "codes", "plan", "run", "report", "compare", "explain", "validate", "expect")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,132 @@
+"""Two runs compared: what went in is named to the last difference, what came out stands side by side."""
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from cohort.comparison import causes, effects, revealed
+from cohort.comparison.causes import CDM, PACKAGES, PROTOCOL, UNKNOWN, Cause
+from cohort.comparison.disclosure import COUNTS, KEYS
+from cohort.run import RunFolder
+from cohort.study import RunSettings, prepare_run
+from flows.cli import main
+from tests.bench_unorchestrated import finish
+from tests.faults.unorchestrated import LEAN
+
+
+def studied(cdm: Path, out: Path, *changes: str) -> RunFolder:
+    finish(prepare_run(RunSettings(cdm=str(cdm), out=str(out), protocol=str(LEAN), changes=changes)))
+    return RunFolder(out)
+
+
+@pytest.fixture(scope="module")
+def before(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return studied(small_cdm, tmp_path_factory.mktemp("before") / "run")
+
+
+@pytest.fixture(scope="module")
+def after(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Another CDM, of which three persons with Alzheimer's disease have lost their conditions, and a shorter lag."""
+    cdm = tmp_path_factory.mktemp("changed") / small_cdm.name
+    shutil.copy(small_cdm, cdm)
+    with duckdb.connect(str(cdm)) as file:
+        file.execute(
+            "delete from condition_occurrence where person_id in (select person_id from condition_occurrence "
+            "where condition_concept_id = 378419 order by person_id limit 3)"
+        )
+    return studied(cdm, cdm.parent / "run", "lag_days=730")
+
+
+def records(*runs: RunFolder) -> tuple[dict[str, object], dict[str, object]]:
+    one, other = (json.loads((run.release / "run.json").read_text()) for run in runs)
+    return one, other
+
+
+def test_what_went_in_is_told_to_the_last_difference(before: RunFolder, after: RunFolder) -> None:
+    assert causes(before, after, records(before, after)) == [
+        Cause(CDM, "rows of condition_occurrence"),
+        Cause(PROTOCOL, "exposure.lag_days", "1095", "730"),
+    ]
+
+
+def test_a_run_and_its_copy_differ_in_nothing(before: RunFolder, tmp_path: Path) -> None:
+    copy = RunFolder(Path(shutil.copytree(before.root, tmp_path / "copy")))
+    assert causes(before, copy, records(before, copy)) == []
+    found = effects(before.release, copy.release)
+    assert (found.changed.height, found.only("before"), found.only("after")) == (0, 0, 0)
+    assert revealed(before.release, copy.release, 5) == []
+
+
+def test_without_a_private_folder_the_record_tells_what_it_can(
+    before: RunFolder, after: RunFolder, tmp_path: Path
+) -> None:
+    released = RunFolder(tmp_path / "released")
+    shutil.copytree(after.release, released.release)
+    record = json.loads((released.release / "run.json").read_text())
+    record["versions"]["polars"] = "0.1"
+    (released.release / "run.json").write_text(json.dumps(record))
+    found = causes(before, released, records(before, released))
+    assert [cause.kind for cause in found] == [PROTOCOL, PACKAGES, UNKNOWN]
+    assert found[1].what == "polars"
+
+
+def test_hazard_ratios_stand_side_by_side_as_they_were_released(before: RunFolder, after: RunFolder) -> None:
+    found = effects(before.release, after.release)
+    ends = [pl.read_parquet(run.release / "estimates.parquet") for run in (before, after)]
+    for name in ("tspo_binder", "tspo_non_binder"):
+        row = found.headline.filter(exposure=name, age_stratum="overall").row(0, named=True)
+        one, other = (
+            end.filter(estimate_id=f"primary|cox|dementia|{name}|dme|per_365|overall").row(0, named=True)
+            for end in ends
+        )
+        assert (row["hazard_ratio_before"], row["hazard_ratio_after"]) == (one["hazard_ratio"], other["hazard_ratio"])
+        assert row["change"] == pytest.approx(other["hazard_ratio"] / one["hazard_ratio"])
+        moved = other["log_hr"] - one["log_hr"]
+        assert row["standard_errors"] == pytest.approx(moved / one["se_log_hr"])
+    sizes = {what: (old, new) for what, old, new in found.sizes.iter_rows()}
+    assert sizes["events"][0] is not None
+    assert sizes["events"][1] is not None
+    assert 1 <= sizes["events"][0] - sizes["events"][1] <= 3
+    assert sizes["persons in the CDM"] == (3000, 3000)
+
+
+def test_a_small_difference_of_two_releases_is_told_by_column(before: RunFolder, after: RunFolder) -> None:
+    """Three persons less: the count of events alone tells it, in tables of both."""
+    found = {(cell.table, cell.column) for cell in revealed(before.release, after.release, 5)}
+    assert {("estimates", "events"), ("person_time", "events")} <= found
+    assert revealed(before.release, after.release, 1) == []
+
+
+def test_the_keys_of_each_table_tell_its_rows_apart(before: RunFolder) -> None:
+    assert COUNTS.keys() == KEYS.keys()
+    for table, keys in KEYS.items():
+        rows = pl.read_csv(before.release / f"{table}.csv", infer_schema_length=None)
+        assert rows.select(keys).is_duplicated().sum() == 0, table
+        assert set(COUNTS[table]) <= set(rows.columns)
+
+
+def asked(*runs: object) -> Result:
+    return CliRunner().invoke(main, ["compare", *map(str, runs)])
+
+
+def test_the_command_tells_all_of_it_and_warns(before: RunFolder, after: RunFolder, tmp_path: Path) -> None:
+    done = asked(before.root, after.root)
+    assert done.exit_code == 3
+    assert "exposure.lag_days" in done.stdout
+    assert "rows of condition_occurrence" in done.stdout
+    assert "TSPO binder" in done.stdout
+    assert "of events in estimates.csv differ by less than 5: who holds both releases knows" in done.stderr
+    same = asked(before.root, shutil.copytree(before.root, tmp_path / "copy"))
+    assert (same.exit_code, same.stderr) == (0, "")
+    assert "The same went into both runs." in same.stdout
+
+
+def test_what_cannot_be_compared_is_said(before: RunFolder, tmp_path: Path) -> None:
+    assert "Both are the same folder; name two runs." in asked(before.root, before.root).output
+    nowhere = asked(before.root, tmp_path)
+    assert (nowhere.exit_code, "Name the folder of a finished run" in nowhere.output) == (2, True)
