@@ -29,7 +29,7 @@ from cohort.evidence import drug_table
 from cohort.feasibility import told_snapshot
 from cohort.imputation import pooled
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
-from cohort.interchange import summarised_result
+from cohort.interchange import cohort_tables, summarised_result
 from cohort.models import prepared_time
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
@@ -113,6 +113,7 @@ def write_release(
     for seal in ("run.json", "report.html"):  # until both are there again, the folder is no finished run
         (release / seal).unlink(missing_ok=True)
     released = rounded(released | {"estimates": estimates}, protocol.disclosure.round_counts_to)
+    _write_cohort(prepared, protocol, tables)
     whole_record = _run_record(prepared, protocol, balances, result, record)
     released["summarised_result"] = summarised_result(released, whole_record)
     for name, table in released.items():
@@ -120,6 +121,15 @@ def write_release(
     write_table(release / "estimates.parquet", released["estimates"])
     write_json(release / "run.json", whole_record)
     return result.diagnostics
+
+
+def _write_cohort(prepared: Prepared, protocol: Protocol, tables: Mapping[str, TableRef]) -> None:
+    """The cohort for OMOP's tools, beside the other private tables."""
+    cohort, members = (pl.read_parquet(tables[name].path, glob=False) for name in ("cohort", "concept_set_member"))
+    folder = prepared.settings.folder.private / "omop"
+    folder.mkdir(exist_ok=True)
+    for name, table in cohort_tables(cohort, _attrition(tables["attrition"]), members, protocol).items():
+        write_table(folder / f"{name}.parquet", table)
 
 
 def released_estimates(result: ModelResult, protocol: Protocol) -> pl.DataFrame:

@@ -138,6 +138,28 @@ def test_the_result_for_omop_tools_keeps_their_rules_and_holds_released_numbers_
     assert values == sorted(kept.get_column("hazard_ratio").drop_nulls())
 
 
+def test_the_cohort_for_omop_tools_keeps_their_rules(finished_run: Path, small_cdm: Path) -> None:
+    """One record a person, that starts no later than it ends and lies in one observation period."""
+    folder = finished_run / "private" / "omop"
+    cohort = pl.read_parquet(folder / "cohort.parquet")
+    assert cohort.null_count().sum_horizontal().item() == 0
+    assert cohort.get_column("subject_id").is_unique().all()
+    with duckdb.connect(str(small_cdm), read_only=True) as cdm:
+        periods = cdm.sql("select * from observation_period").pl()
+    inside = cohort.join(periods, left_on="subject_id", right_on="person_id").filter(
+        pl.col("cohort_start_date") >= pl.col("observation_period_start_date"),
+        pl.col("cohort_start_date") <= pl.col("cohort_end_date"),
+        pl.col("cohort_end_date") <= pl.col("observation_period_end_date"),
+    )
+    assert inside.get_column("subject_id").n_unique() == cohort.height
+    attrition = pl.read_parquet(folder / "cohort_attrition.parquet").sort("reason_id")
+    assert attrition.get_column("number_subjects")[-1] == cohort.height
+    assert set(pl.read_parquet(folder / "cohort_codelist.parquet").get_column("type")) == {
+        "inclusion criteria", "exit criteria"
+    }  # fmt: skip
+    assert pl.read_parquet(folder / "cohort_set.parquet").height == 1
+
+
 def test_no_released_file_holds_a_small_count(finished_run: Path) -> None:
     """Counts from 1 to 4 are nowhere in the released tables."""
     counts = {"persons", "persons_exposed", "events", "events_exposed", "deaths", "fills", "at_risk", "number_subjects",

@@ -1,12 +1,15 @@
 """Released tables in the form of omopgenerics: each number once and as released, and the rules of its readers."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from cohort.interchange import COLUMNS, broken_rules, summarised_result
+from cohort.interchange import COLUMNS, broken_rules, cohort_tables, summarised_result
+from cohort.interchange.cohort_tables import ATTRITION, CODELIST, COHORT
+from cohort.protocol import load_protocol
 from cohort.results import ESTIMATE_SCHEMA
 
 RECORD: dict[str, Any] = {
@@ -176,3 +179,44 @@ def test_a_broken_rule_is_said(broken: Any, says: str) -> None:
 def test_a_release_without_results_gives_an_empty_one(tmp_path: Path) -> None:
     empty = summarised_result({"drugs": TABLES["drugs"]}, RECORD)
     assert (empty.height, dict(empty.schema)) == (0, COLUMNS)
+
+
+# --- The cohort ------------------------------------------------------------------------------------------------
+
+
+def test_the_cohort_and_its_satellites_have_the_names_order_and_types_of_omop() -> None:
+    people = pl.DataFrame(
+        {
+            "person_id": [7, 3],
+            "entry_date": [dt.date(2010, 1, 1), dt.date(2011, 2, 3)],
+            "exit_date": [dt.date(2012, 1, 1), dt.date(2011, 2, 4)],
+            "sex": ["Female", "Male"],
+        }
+    )
+    members = pl.DataFrame(
+        {
+            "concept_set": ["dementia", "dementia", "antidementia_drugs", "statins", "dementia"],
+            "concept_id": [4182210, 378419, 701322, 1539403, 378419],
+        }
+    )
+    protocol = load_protocol(None, ["prevalent_sets=['antidementia_drugs']"])
+    found = cohort_tables(people, TABLES["attrition"], members, protocol)
+    assert found["cohort"].rows() == [
+        (1, 3, dt.date(2011, 2, 3), dt.date(2011, 2, 4)),
+        (1, 7, dt.date(2010, 1, 1), dt.date(2012, 1, 1)),
+    ]
+    assert [dict(found[name].schema) for name in ("cohort", "cohort_attrition", "cohort_codelist")] == [
+        COHORT,
+        ATTRITION,
+        CODELIST,
+    ]
+    assert found["cohort_codelist"].rows() == [
+        (1, "dementia", 378419, "exit criteria"),
+        (1, "dementia", 4182210, "exit criteria"),
+        (1, "antidementia_drugs", 701322, "inclusion criteria"),
+        (1, "dementia", 378419, "inclusion criteria"),
+        (1, "dementia", 4182210, "inclusion criteria"),
+    ]
+    (settings,) = found["cohort_set"].to_dicts()
+    assert settings["cohort_name"] == "at_risk_of_dementia"
+    assert settings["population_minimum_age_years"] == str(protocol.population.minimum_age_years)
