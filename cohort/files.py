@@ -1,11 +1,13 @@
 """Files that appear whole or not at all: written beside their place, then renamed, which no reader can see half of."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _PART = ".part."
+_IS_PART = re.compile(re.escape(_PART) + r"\d+$")
 
 
 @contextmanager
@@ -20,6 +22,7 @@ def appearing(path: Path) -> Iterator[Path]:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what a process that was killed had begun to write in a folder that is nobody else's now."""
+    """Remove what processes that were killed had begun to write in a folder that nobody writes to now."""
     for part in folder.rglob(f"*{_PART}*"):
-        part.unlink(missing_ok=True)
+        if part.is_file() and _IS_PART.search(part.name):
+            part.unlink(missing_ok=True)

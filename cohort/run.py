@@ -28,6 +28,9 @@ from cohort.grid import file_name
 _PACKAGES = ("duckdb", "adbc-driver-postgresql", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
 
 
+_LOCK = "lock"
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths below the folder that `--out` names."""
@@ -72,20 +75,16 @@ class RunFolder:
             UsageError: another run has it, or it cannot be written to.
         """
         made = [path for path in (self.release, self.private, self.root) if not path.exists()]
-        self.create()
-        try:
-            with self._locked():
+        with self._locked():
+            try:
                 yield
-        finally:
-            if self.private in made and [path.name for path in self.private.iterdir()] == ["lock"]:
-                (self.private / "lock").unlink()
-            for path in made:
-                with suppress(OSError):  # it is not empty
-                    path.rmdir()
+            finally:
+                self._take_away(made)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self.private / "lock").open("a+", encoding="utf-8") as file:
+        path = self.create().private / _LOCK
+        with path.open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -94,11 +93,26 @@ class RunFolder:
                 raise UsageError(
                     f"Another run{whose} is writing to {self.root}. Wait until it is done, or choose another --out."
                 ) from None
-            file.truncate(0)
-            file.write(f"process {os.getpid()}, since {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC")
-            file.flush()
-            remove_parts(self.root)
-            yield
+            is_here = path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+            if is_here:
+                file.truncate(0)
+                file.write(f"process {os.getpid()}, since {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC")
+                file.flush()
+                for folder in (self.release, self.private):
+                    remove_parts(folder)
+                yield
+        if not is_here:  # the run that had it has just taken it away
+            with self._locked():
+                yield
+
+    def _take_away(self, made: Sequence[Path]) -> None:
+        """Take the folders away that this run has made and left empty; it still has the lock."""
+        with suppress(OSError):
+            if self.private in made and [path.name for path in self.private.iterdir()] == [_LOCK]:
+                (self.private / _LOCK).unlink()
+        for path in made:
+            with suppress(OSError):  # it is not empty
+                path.rmdir()
 
 
 def versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ A night's study needs no server: it is run, and not given up, because the page o
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -79,8 +79,9 @@ def _sent() -> Iterator[None]:
 
 
 def _drain() -> None:
-    EventsWorker.drain_all(SECONDS)
-    APILogWorker.drain_all(SECONDS)
+    with suppress(Exception):  # what is told is not what it is about
+        EventsWorker.drain_all(SECONDS)
+        APILogWorker.drain_all(SECONDS)
 
 
 def problem_of_server() -> str | None:

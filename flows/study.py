@@ -52,6 +52,7 @@ from cohort.study import (
 from cohort.summary import artifact_rows, summary_markdown
 from flows.blocks import location_of
 from flows.faults import contained
+from flows.leave import leave
 from flows.names import run_name
 from flows.notices import GATE_FAILED, NOTHING_NEW, tell_outcome
 from flows.progress import tell
@@ -352,4 +353,7 @@ class _Work:
 if __name__ == "__main__":
     text = Path(sys.argv[1]).read_text(encoding="utf-8") if len(sys.argv) > 1 else sys.stdin.read()
     settings = RunSettings.model_validate_json(text)
+    if settings.new_folder:  # chosen once, however often the study has to be begun
+        settings = in_new_folder(settings, dt.datetime.now(dt.UTC).date())
     at_a_server(lambda: study(settings), lambda warning: print(f"warning: {warning}", file=sys.stderr))
+    leave(0)

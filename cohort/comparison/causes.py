@@ -4,9 +4,8 @@ In: the folders of two finished runs. Out: one `Cause` for each difference. Tabl
 of (`cohort.content`); where a run's private folder is not at hand, the record of the run tells what it can.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cohort.analyses import PRIMARY
@@ -19,6 +18,10 @@ from cohort.study import CDM_NAMES, model_content
 
 CDM, VOCABULARY, LISTS = "CDM data", "vocabulary", "concept sets and drugs"
 PROTOCOL, PROGRAM, PACKAGES, UNKNOWN = "protocol", "program", "packages", "not known"
+_OF_FILES = frozenset(
+    {"study_drug", "drug_scale", "concept_set_item", "dosage_form", "route", "mass_unit", "inpatient_visit"}
+)
+"""Tables made of the files of `config/`; the other ones made before a run are of the protocol, which is told apart."""
 ORDER = (CDM, VOCABULARY, LISTS, PROTOCOL, PROGRAM, PACKAGES, UNKNOWN)
 """Kinds of causes, in the order in which they are told."""
 _PACKAGE = "tspo-cohort"
@@ -49,11 +52,11 @@ def causes(one: RunFolder, other: RunFolder, records: tuple[Mapping[str, Any], M
     contents = [_contents(folder) for folder in (one, other)]
     if all(contents):
         found += _of_contents(*contents)
-        found += _of_models(one, other)
+        found += _of_models(zip((one, other), records, strict=True))
     else:
         found.append(Cause(UNKNOWN, "which tables of the CDM, lists and SQL differ: a private folder is not at hand"))
     for kind, names in ((CDM, _SNAPSHOT), (VOCABULARY, ("vocabulary_version",))):
-        old, new = ({name: str(record["cdm"].get(name)) for name in names} for record in records)
+        old, new = ({name: str(record["cdm"].get(name) or "-") for name in names} for record in records)
         found += _pairs(kind, old, new)
     return sorted(dict.fromkeys(found), key=lambda cause: (ORDER.index(cause.kind), cause.what))
 
@@ -76,7 +79,6 @@ def _contents(folder: RunFolder) -> dict[str, Content]:
 
 
 def _of_contents(before: Mapping[str, Content], after: Mapping[str, Content]) -> Iterator[Cause]:
-    steps = load_steps()
     for name in sorted({*before} & {*after}):
         changes = after[name].changes(before[name])
         if changes.is_sql:
@@ -84,19 +86,20 @@ def _of_contents(before: Mapping[str, Content], after: Mapping[str, Content]) ->
         for table in changes.reads:
             if table in CDM_NAMES:
                 yield Cause(VOCABULARY if table in VOCABULARY_TABLES else CDM, f"rows of {table}")
-            elif table not in steps:
+            elif table in _OF_FILES:
                 yield Cause(LISTS, f"rows of {table}")
     for name in sorted({*before} ^ {*after}):
         yield Cause(PROGRAM, f"sql/{name}.sql", *(("there", "-") if name in before else ("-", "there")))
 
 
-def _of_models(one: RunFolder, other: RunFolder) -> Iterator[Cause]:
-    hashes = [_program(folder.private / "models") for folder in (one, other)]
+def _of_models(runs: Iterable[tuple[RunFolder, Mapping[str, Any]]]) -> Iterator[Cause]:
+    hashes = [_program(folder, record) for folder, record in runs]
     if all(hashes) and hashes[0] != hashes[1]:
-        yield Cause(PROGRAM, "the code of models and estimators", *(next(iter(h))[:8] for h in hashes))
+        yield Cause(PROGRAM, "the code of models and estimators", *(text[:8] for text in hashes))
 
 
-def _program(models: Path) -> set[str]:
-    """The hash of the program that fitted the models of a run."""
-    contents = [model_content(path) for path in sorted(models.glob(f"{PRIMARY}-*.json"))]
-    return {content.sql for content in contents if content}
+def _program(folder: RunFolder, record: Mapping[str, Any]) -> str:
+    """The hash of the program that fitted the primary models of a run; empty where they are not there."""
+    names = sorted(model["name"] for model in record["models"] if model["analysis"] == PRIMARY)
+    paths = (folder.private / "models" / f"{PRIMARY}-{name.replace(' ', '-')}.json" for name in names)
+    return next((content.sql for path in paths if (content := model_content(path))), "")

@@ -7,21 +7,12 @@ that follow each other; here it is said where that was needed.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-COUNTS = {
-    "attrition": ("number_records", "number_subjects", "excluded_records", "excluded_subjects"),
-    "estimates": ("persons", "persons_exposed", "events", "events_exposed"),
-    "person_time": ("persons", "events", "deaths"),
-    "dose_coverage": ("fills", "persons"),
-    "drugs": ("fills", "persons"),
-    "supply": ("fills", "persons", "fills_cut", "persons_cut"),
-    "channelling": ("starts",),
-    "curves": ("at_risk",),
-    "risks": ("at_risk",),
-}
-"""The counts of each released table."""
+from cohort.rounding import COUNTS
+
 KEYS: Mapping[str, tuple[str, ...]] = {
     "attrition": ("reason_id",),
     "estimates": ("estimate_id",),
@@ -29,11 +20,16 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "dose_coverage": ("drug", "route", "rule", "unit", "status", "reason"),
     "drugs": ("drug",),
     "supply": ("drug",),
+    "balance": ("heading", "characteristic", "level"),
+    "age": ("way", "exposure", "age"),
     "channelling": ("time_before_diagnosis", "exposure"),
     "curves": ("curve", "exposure_group", "outcome", "age_years"),
     "risks": ("exposure", "category", "reference", "from_age", "years", "outcome"),
+    "hypotheses": ("lag_days", "hypothesis", "shape"),
 }
-"""What tells the rows of each table apart."""
+"""What tells the rows of each released table with counts apart."""
+RECORD = "run.json"
+_OF_THE_CDM = ("person_count", "observation_period_count")
 
 
 @dataclass(frozen=True)
@@ -45,26 +41,39 @@ class Revealed:
     cells: int
 
 
-def revealed(one: Path, other: Path, threshold: int) -> list[Revealed]:
+def revealed(one: Path, other: Path, records: tuple[Mapping[str, Any], Mapping[str, Any]]) -> list[Revealed]:
     """Columns whose cells, of the same row of both releases, differ by more than nothing and less than the threshold.
+
+    The threshold is the larger `min_cell_count` of the two. Where one of them is rounded no exact difference is to be
+    had, and nothing is told. A cell that one release hides and the other shows is not looked at.
 
     Args:
         one, other: release folders.
-        threshold: the larger `min_cell_count` of the two.
+        records: `run.json` of both.
     """
+    policies = [record["protocol"]["disclosure"] for record in records]
+    if any(policy["round_counts_to"] > 1 for policy in policies):
+        return []
+    least = max(int(policy["min_cell_count"]) for policy in policies)
     found = []
-    for table, columns in COUNTS.items():
+    for table, keys in KEYS.items():
         paths = [release / f"{table}.csv" for release in (one, other)]
-        if not all(path.exists() for path in paths):
-            continue
-        ends = [pl.read_csv(path, infer_schema_length=None, glob=False) for path in paths]
-        both = ends[0].join(ends[1], on=KEYS[table], nulls_equal=True, suffix="_other")
-        for column in columns:
-            cells = both.filter(_difference(column).is_between(1, threshold - 1)).height
-            if cells:
-                found.append(Revealed(table, column, cells))
-    return found
+        if all(path.exists() for path in paths):
+            ends = [pl.read_csv(path, infer_schema=False, glob=False) for path in paths]
+            both = ends[0].join(ends[1], on=keys, nulls_equal=True, suffix="_other")
+            found += [_small(table, column, both, least) for column in COUNTS[table]]
+    rows = [pl.DataFrame(_counts_of(record), schema=["what", "rows"], orient="row") for record in records]
+    found.append(_small(RECORD, "rows", rows[0].join(rows[1], on="what", suffix="_other"), least))
+    return [columns for columns in found if columns.cells]
 
 
-def _difference(column: str) -> pl.Expr:
-    return (pl.col(column).cast(pl.Float64) - pl.col(f"{column}_other").cast(pl.Float64)).abs()
+def _small(table: str, column: str, both: pl.DataFrame, least: int) -> Revealed:
+    values = (pl.col(name).cast(pl.Float64) for name in (column, f"{column}_other"))
+    difference = (next(values) - next(values)).abs()
+    return Revealed(table, column, both.filter(difference.is_between(1, least - 1)).height)
+
+
+def _counts_of(record: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """The numbers of rows that the record of a run tells: of the CDM, and of each table."""
+    steps = [(f"{step['analysis']}: {step['name']}", step["rows"]) for step in record["steps"]]
+    return [*((name, record["cdm"].get(name)) for name in _OF_THE_CDM), *steps]

@@ -62,21 +62,27 @@ def _sizes(one: Path, other: Path) -> pl.DataFrame:
 
 def _size(release: Path) -> dict[str, float | None]:
     """How large a study is, in numbers that it released."""
-    attrition = pl.read_csv(release / "attrition.csv").sort("reason_id").get_column("number_subjects")
+    attrition = _column(release / "attrition.csv", "number_subjects")
     whole = pl.read_parquet(release / "estimates.parquet", glob=False).filter(
         pl.col("analysis") == PRIMARY, pl.col("model") == COX, pl.col("age_stratum") == "overall",
         pl.col("term").str.starts_with("per "),
     )  # fmt: skip
-    drugs = pl.read_csv(release / "drugs.csv", infer_schema_length=None)
     first = {name: next(iter(whole.get_column(name).drop_nulls()), None) for name in ("events", "person_years")}
     return {
-        "persons in the CDM": attrition[0],
-        "persons studied": attrition[-1],
+        "persons in the CDM": attrition[0] if len(attrition) else None,
+        "persons studied": attrition[-1] if len(attrition) else None,
         "events": first["events"],
         "person-years": first["person_years"],
-        "fills of study drugs told": float(drugs.get_column("fills").sum()),
-        "dose told (dme)": float(drugs.get_column("dose_dme").sum()),
+        "fills of study drugs told": float(_column(release / "drugs.csv", "fills").sum()),
+        "dose told (dme)": float(_column(release / "drugs.csv", "dose_dme").sum()),
     }
+
+
+def _column(table: Path, column: str) -> pl.Series:
+    """The numbers of a column in the table's order; none where a run has made no such table."""
+    if not table.exists():
+        return pl.Series(column, [], pl.Float64)
+    return pl.read_csv(table, infer_schema=False, glob=False).get_column(column).cast(pl.Float64)
 
 
 def _estimates(one: Path, other: Path) -> pl.DataFrame:

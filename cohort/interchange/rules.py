@@ -1,4 +1,4 @@
-"""The rules of omopgenerics for a summarised_result, checked here so that its readers never have to refuse one.
+"""The rules of omopgenerics for a summarised_result: what its readers would refuse. Tests hold releases to them.
 
 Source: omopgenerics 1.3.6, newSummarisedResult and what it calls.
 """

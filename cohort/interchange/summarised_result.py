@@ -3,8 +3,9 @@
 In: released tables, after disclosure control and rounding. Out: a frame of text with the thirteen columns, a row for
 each number. It holds no number that those tables do not hold.
 
-A number that is hidden is `-`. omopgenerics writes `<5` for a count that is small and `-` for what hangs on it; which
-of two hidden counts is the small one is just what a release of this study does not tell.
+A count that is hidden is `-`, and so is every number of a row that is suppressed. omopgenerics writes `<5` for a count
+that is small and `-` for what hangs on it; which of two hidden counts is the small one is just what a release of this
+study does not tell.
 
 Source: omopgenerics 1.3.6, vignette summarised_result and the code of exportSummarisedResult and newSummarisedResult.
 """
@@ -16,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from cohort.flat import flat
+from cohort.results import ESTIMATE_COUNTS, UNCOUNTED_MODELS
 
 PACKAGE = "tspo-cohort"
 OVERALL = "overall"
@@ -150,7 +152,7 @@ def _attrition(table: pl.DataFrame) -> pl.DataFrame:
 
 def _balance(table: pl.DataFrame) -> pl.DataFrame:
     """A row for each group of persons, and one for the differences between groups."""
-    keys = ("heading", "characteristic", "level", "status")
+    keys = ("heading", "characteristic", "level")
     groups = [column.removeprefix("persons_") for column in table.columns if column.startswith("persons_")]
     differences = [column for column in table.columns if column.startswith("smd_")]
     numbers = [
@@ -173,7 +175,6 @@ def _rows(result: _Result, table: pl.DataFrame) -> pl.DataFrame:
         *(_pair(prefix, getattr(result, prefix)) for prefix in PAIRS),
         pl.col(result.variable).alias("variable_name"),
         (_text(result.level) if result.level else pl.lit(None, pl.String)).alias("variable_level"),
-        _is_hidden(table).alias("_is_hidden"),
     ).unnest(*(f"_{prefix}" for prefix in PAIRS))
     names = [*(f"{prefix}_{part}" for prefix in PAIRS for part in ("name", "level")), "variable_name", "variable_level"]
     long = [
@@ -183,7 +184,7 @@ def _rows(result: _Result, table: pl.DataFrame) -> pl.DataFrame:
             pl.lit(_type(estimate, table.schema[estimate], result)).alias("estimate_type"),
             pl.when(pl.col(estimate).is_not_null())
             .then(_text(estimate))
-            .when(pl.col("_is_hidden") & pl.lit(table.schema[estimate].is_numeric()))
+            .when(_is_hidden(estimate, table) if table.schema[estimate].is_numeric() else pl.lit(False))
             .then(pl.lit(HIDDEN))
             .alias("estimate_value"),
         )
@@ -192,13 +193,22 @@ def _rows(result: _Result, table: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(long).filter(pl.col("estimate_value").is_not_null() & (pl.col("estimate_value") != ""))
 
 
-def _is_hidden(table: pl.DataFrame) -> pl.Expr:
-    """Whether an empty number of a row is hidden: its status says so; where there is none, every empty number is."""
-    if "status" in table.columns:
-        return pl.col("status") == "suppressed"
-    if "verdict" in table.columns:  # a diagnostic has the numbers that it has
+def _is_hidden(estimate: str, table: pl.DataFrame) -> pl.Expr:
+    """Whether an empty number of a row is hidden, and not one that the row never has."""
+    columns = set(table.columns)
+    if "number_of" in columns:  # attrition: a reason has no count
+        return pl.col("number_of") != "reason"
+    if "exposure_group" in columns and "heading" in columns:  # Table 1: only years have a mean
+        of_years = pl.col("level") == "years" if estimate in ("mean", "sd") else pl.lit(True)
+        return of_years & pl.col("exposure_group").is_not_null() & pl.col("count").is_null()
+    if "fills" in columns:  # dose coverage: a fill whose dose is not known has no mg
+        return pl.col("fills").is_null()
+    if "status" not in columns:  # a diagnostic has the numbers that it has
         return pl.lit(False)
-    return pl.col("number_of") != "reason" if "number_of" in table.columns else pl.lit(True)
+    is_suppressed = pl.col("status") == "suppressed"
+    if estimate in ESTIMATE_COUNTS and "model" in columns:
+        return is_suppressed | ~pl.col("model").is_in(UNCOUNTED_MODELS)
+    return is_suppressed
 
 
 def _type(estimate: str, kind: pl.DataType, result: _Result) -> str:

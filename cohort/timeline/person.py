@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from cohort.content import Content, stored_content, stored_key
+from cohort.engine import steps_for
 from cohort.errors import UsageError
 from cohort.inputs import EXPOSURES
 from cohort.run import RunFolder
@@ -27,7 +29,8 @@ class Fill:
     """A fill of a study drug: what was recorded, the dose made of it, and when it counts as taken.
 
     Attributes:
-        taken_from, taken_until: first and last day of use, after waiting for what was left; None if it is never used.
+        taken_from, taken_until: first and last day of use, after waiting for what was left and less nights in hospital;
+            None if it is never used.
         days_lost: days of supply that the cap or a switch of drugs took away.
     """
 
@@ -57,7 +60,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Daily:
-    """Days on which a dose is taken: from the first to the day before `until`."""
+    """Days on which a dose that is known is taken: from the first to the day before `until`."""
 
     tspo_class: str
     first: dt.date
@@ -70,11 +73,13 @@ class Timeline:
     """What the study knows of a person.
 
     Attributes:
+        metric: what the doses of days and of person-time are counted in, as the protocol names it.
         rules: each rule of eligibility and whether it holds, in order; the first that does not is why a person is out.
         events: what happened, by its name.
     """
 
     person_id: int
+    metric: str
     sex: str
     birth: dt.date | None
     is_birth_imputed: bool
@@ -97,13 +102,14 @@ def read_timeline(folder: RunFolder, person_id: int) -> Timeline:
     """A person's timeline out of the primary analysis.
 
     Raises:
-        UsageError: the run has not built its tables, or its CDM has no such person.
+        UsageError: the run has not built its tables, or not all of them from the same, or its CDM has no such person.
     """
     missing = [name for name in _TABLES if not (folder.private / f"{name}.parquet").exists()]
     if missing:
         raise UsageError(
             f"{folder.root} has no table {missing[0]}; finish the run (`tspo run`) before a person is explained."
         )
+    contents = _contents(folder)
     own = {name: list(_rows(folder.private / f"{name}.parquet", person_id)) for name in _TABLES if name != "attrition"}
     if not own["eligibility"]:
         raise UsageError(f"The CDM of this run has no person {person_id}.")
@@ -114,6 +120,7 @@ def read_timeline(folder: RunFolder, person_id: int) -> Timeline:
     born = birth["birth_date"] if birth else None
     return Timeline(
         person_id=person_id,
+        metric=contents["dose_rate"].parameters["metric"],
         sex=birth["sex"] if birth else "not known",
         birth=born,
         is_birth_imputed=bool(birth and birth["birth_date_imputed"]),
@@ -137,6 +144,19 @@ def read_timeline(folder: RunFolder, person_id: int) -> Timeline:
     )
 
 
+def _contents(folder: RunFolder) -> dict[str, Content]:
+    """What the tables are made of. All that they read must be of one run: one that was changed begins with some."""
+    names = [step.name for step in steps_for(_TABLES)]
+    keys = {name: stored_key(folder.private / f"{name}.parquet") for name in names}
+    found = {}
+    for name in names:
+        content = stored_content(folder.private / f"{name}.parquet")
+        if content is None or any(key != keys.get(read, key) for read, key in content.reads.items()):
+            raise UsageError(f"The tables of {folder.root} are not all of one run; finish it (`tspo run`) first.")
+        found[name] = content
+    return found
+
+
 def _rows(path: Path, person_id: int) -> Iterator[Row]:
     frame = pl.scan_parquet(path, glob=False).filter(pl.col("person_id") == person_id).collect()
     yield from frame.iter_rows(named=True)
@@ -144,12 +164,15 @@ def _rows(path: Path, person_id: int) -> Iterator[Row]:
 
 def _fills(own: dict[str, list[Row]], born: dt.date | None) -> Iterator[Fill]:
     key = ("drug_exposure_id", "ingredient_concept_id")
-    used, waited = ({tuple(row[k] for k in key): row for row in own[name]} for name in ("supply", "stockpile"))
+    waited = {tuple(row[k] for k in key): row for row in own["stockpile"]}
+    used: dict[tuple[int, ...], list[Row]] = {}
+    for row in own["supply"]:  # nights in hospital part a supply into stretches
+        if row["accruing_days"] > 0:
+            used.setdefault(tuple(row[k] for k in key), []).append(row)
     for row in sorted(own["dose"], key=lambda row: (row["fill_date"], row["drug_exposure_id"])):
         at = tuple(row[k] for k in key)
-        use, wait = used.get(at), waited.get(at)
+        stretches, wait = used.get(at, []), waited.get(at)
         strength = "not known" if row["strength_mg"] is None else f"{row['strength_mg']:g} {row['strength_unit'] or ''}"
-        is_used = use is not None and born is not None and bool(use["days"])
         yield Fill(
             date=row["fill_date"],
             drug=row["drug"],
@@ -159,16 +182,20 @@ def _fills(own: dict[str, list[Row]], born: dt.date | None) -> Iterator[Fill]:
             days=row["days"],
             dme_per_day=row["dme_per_day"],
             status=row["status"],
-            taken_from=_date(born, use["start_day"]) if is_used and use else None,
-            taken_until=_date(born, use["start_day"] + use["days"] - 1) if is_used and use else None,
+            taken_from=_date(born, min(stretch["start_day"] for stretch in stretches)) if stretches else None,
+            taken_until=_date(born, max(map(_last_day, stretches))) if stretches else None,
             days_lost=wait["discarded_by_cap"] + wait["discarded_by_switch"] if wait else 0,
         )
+
+
+def _last_day(stretch: Row) -> int:
+    return int(stretch["start_day"] + stretch["accruing_days"] - 1)
 
 
 def _daily(rows: list[Row], born: dt.date | None) -> Iterator[Daily]:
     for row in sorted(rows, key=lambda row: row["start_day"]):
         first, until = (_date(born, day) for day in (row["start_day"], row["start_day"] + row["accruing_days"]))
-        if first and until:
+        if first and until and row["nano_per_day"] is not None:  # what is not known is no dose of nothing
             yield Daily(row["tspo_class"], first, until, row["nano_per_day"] / 1e9)
 
 

@@ -17,6 +17,9 @@ _LOOKS = {"binder": ("#0072b2", "-"), "non_binder": ("#d55e00", "--"), "unknown"
 _SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "timeline", "font.family": ["DejaVu Sans"],
                              "font.size": 10, "text.parse_math": False}  # fmt: skip
 
+_NEVER = dt.date(2200, 1, 1)
+"""Dates from here on stand for none (databases write 9999-12-31), and cannot be drawn; the text tells them."""
+
 
 def picture(person: Timeline) -> str:
     """The timeline as an SVG of its own; its bytes depend on nothing but the timeline."""
@@ -70,7 +73,7 @@ def _daily(axes: Axes, person: Timeline) -> None:
                 levels.append(level)
             axes.step([_at(date) for date in dates], levels, where="post", color=colour, linestyle=line)
     axes.set_ylim(bottom=0)
-    axes.set_title("Dose of each day", loc="left", fontsize=10)
+    axes.set_title(f"Known dose of each day ({person.metric})", loc="left", fontsize=10)
 
 
 def _cumulative(axes: Axes, person: Timeline) -> None:
@@ -86,7 +89,7 @@ def _cumulative(axes: Axes, person: Timeline) -> None:
     if person.intervals:
         axes.legend(loc="upper left", frameon=False, ncols=3)
     axes.set_ylim(bottom=0)
-    axes.set_title("Lagged cumulative dose in person-time", loc="left", fontsize=10)
+    axes.set_title(f"Lagged cumulative exposure in person-time ({person.metric})", loc="left", fontsize=10)
 
 
 def _events(every: tuple[Axes, ...], person: Timeline) -> None:
@@ -94,7 +97,7 @@ def _events(every: tuple[Axes, ...], person: Timeline) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if person.entry and person.exit:
             axes.axvspan(_at(person.entry), _at(person.exit), color="#000000", alpha=0.05, linewidth=0)
-    for name, date in person.events.items():
+    for name, date in ((name, date) for name, date in person.events.items() if date < _NEVER):
         for axes in every:
             axes.axvline(_at(date), color="#333333", linewidth=0.8, linestyle=(0, (2, 2)))
         every[-1].annotate(

@@ -57,7 +57,11 @@ def _intervals(person: Timeline) -> list[str]:
         return ["", "Person-time: none"]
     head = ("after", "until", "age", *(name.removeprefix("tspo_").replace("_", "-") for name in EXPOSURES), "ends with")
     rows = [_interval(interval) for interval in person.intervals]
-    return ["", "Person-time, with the lagged cumulative dose that holds in it", *_table((head, rows))]
+    return [
+        "",
+        f"Person-time, with the lagged cumulative exposure ({person.metric}) that holds in it",
+        *_table((head, rows)),
+    ]
 
 
 def _interval(interval: Interval) -> tuple[str, ...]:

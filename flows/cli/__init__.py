@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 the input cannot be studied; 2 wrong usage; 3 done, but a 
 inside the commands, so that `--help` answers at once.
 """
 
-import atexit
 import os
 import sys
 import traceback
@@ -20,6 +19,7 @@ from flows.cli.comparison import compare
 from flows.cli.person import explain
 from flows.cli.runs import demo, report, run
 from flows.cli.worlds import expect, simulate, validate
+from flows.leave import leave
 
 
 class _Group(click.Group):
@@ -70,17 +70,10 @@ for _command in (demo, simulate, check, codes, plan, run, report, compare, expla
 
 
 def entry_point() -> None:
-    """Run `tspo` and leave at once when it is done.
-
-    Prefect's background threads outlive the interpreter's orderly end, which makes the database's bindings print a
-    page of warnings there; so what is registered for the end runs here, and then the process leaves.
-    """
+    """Run `tspo` and leave at once when it is done."""
     code = 0
     try:
         main()
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else 1
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(code)

@@ -1,5 +1,6 @@
 """`tspo compare`: two runs beside each other."""
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,12 +40,11 @@ def compare(before: str, after: str) -> None:
     records = read_release(one.release).run, read_release(other.release).run
     _print_causes(causes(one, other, records))
     _print_effects(effects(one.release, other.release))
-    threshold = max(int(record["protocol"]["disclosure"]["min_cell_count"]) for record in records)
-    cells = revealed(one.release, other.release, threshold)
+    cells = revealed(one.release, other.release, records)
     for found in cells:
         click.echo(
-            f"warning: {found.cells:,} of {found.column} in {found.table}.csv differ by less than {threshold}: "
-            "who holds both releases knows a small number. Release one of them, or round (disclosure.round_counts_to).",
+            f"warning: {found.cells:,} of {found.column} in {found.table} differ by little from one release to the "
+            "other: who holds both knows a small number. Release one of them, or round (disclosure.round_counts_to).",
             err=True,
         )
     if cells:
@@ -55,7 +55,10 @@ def _print_causes(causes: list[Any]) -> None:
     if not causes:
         click.echo("The same went into both runs.")
         return
-    rows = [{"of": c.kind, "what": c.what, "before": _short(c.before), "after": _short(c.after)} for c in causes]
+    rows = []
+    for cause in causes:
+        before, after = _apart(cause.before, cause.after)
+        rows.append({"of": cause.kind, "what": cause.what, "before": _short(before), "after": _short(after)})
     print_rows("What went in", rows)
 
 
@@ -105,6 +108,19 @@ def _number(value: float | None) -> str:
 
 def _change(before: float | None, after: float | None) -> str:
     return _HIDDEN if before is None or after is None else f"{after - before:+,.0f}"
+
+
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """Two values, or of two lists what each has and the other has not."""
+    try:
+        lists = json.loads(before), json.loads(after)
+    except ValueError:
+        return before, after
+    if not all(isinstance(items, list) for items in lists):
+        return before, after
+    texts = [[item if isinstance(item, str) else json.dumps(item) for item in items] for items in lists]
+    own = [", ".join(text for text in texts[i] if text not in texts[1 - i]) for i in (0, 1)]
+    return (own[0] or "-", own[1] or "-") if any(own) else (before, after)
 
 
 def _short(text: str, most: int = 40) -> str:

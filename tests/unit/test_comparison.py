@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -11,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from cohort.comparison import causes, effects, revealed
 from cohort.comparison.causes import CDM, PACKAGES, PROTOCOL, UNKNOWN, Cause
-from cohort.comparison.disclosure import COUNTS, KEYS
+from cohort.comparison.disclosure import KEYS, Revealed
+from cohort.rounding import COUNTS
 from cohort.run import RunFolder
 from cohort.study import RunSettings, prepare_run
 from flows.cli import main
@@ -42,7 +44,7 @@ def after(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolde
     return studied(cdm, cdm.parent / "run", "lag_days=730")
 
 
-def records(*runs: RunFolder) -> tuple[dict[str, object], dict[str, object]]:
+def records(*runs: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
     one, other = (json.loads((run.release / "run.json").read_text()) for run in runs)
     return one, other
 
@@ -59,7 +61,7 @@ def test_a_run_and_its_copy_differ_in_nothing(before: RunFolder, tmp_path: Path)
     assert causes(before, copy, records(before, copy)) == []
     found = effects(before.release, copy.release)
     assert (found.changed.height, found.only("before"), found.only("after")) == (0, 0, 0)
-    assert revealed(before.release, copy.release, 5) == []
+    assert revealed(before.release, copy.release, records(before, copy)) == []
 
 
 def test_without_a_private_folder_the_record_tells_what_it_can(
@@ -97,17 +99,46 @@ def test_hazard_ratios_stand_side_by_side_as_they_were_released(before: RunFolde
 
 def test_a_small_difference_of_two_releases_is_told_by_column(before: RunFolder, after: RunFolder) -> None:
     """Three persons less: the count of events alone tells it, in tables of both."""
-    found = {(cell.table, cell.column) for cell in revealed(before.release, after.release, 5)}
+    found = {(cell.table, cell.column) for cell in revealed(before.release, after.release, records(before, after))}
     assert {("estimates", "events"), ("person_time", "events")} <= found
-    assert revealed(before.release, after.release, 1) == []
+    one, other = records(before, after)
+    for record, rows in ((one, 700), (other, 697)):
+        record["steps"] = [{"analysis": "primary", "name": "cohort", "rows": rows}]
+    assert Revealed("run.json", "rows", 1) in revealed(before.release, after.release, (one, other))
+    for record in (one, other):
+        record["protocol"]["disclosure"]["min_cell_count"] = 1
+    assert revealed(before.release, after.release, (one, other)) == [], "where every count may be told"
+    one["protocol"]["disclosure"] = {"min_cell_count": 8, "round_counts_to": 5}
+    assert revealed(before.release, after.release, (one, other)) == [], "no exact difference is to be had"
 
 
-def test_the_keys_of_each_table_tell_its_rows_apart(before: RunFolder) -> None:
+def test_the_keys_of_each_table_with_counts_tell_its_rows_apart(before: RunFolder) -> None:
     assert COUNTS.keys() == KEYS.keys()
     for table, keys in KEYS.items():
         rows = pl.read_csv(before.release / f"{table}.csv", infer_schema_length=None)
         assert rows.select(keys).is_duplicated().sum() == 0, table
         assert set(COUNTS[table]) <= set(rows.columns)
+
+
+def test_tables_that_are_missing_or_without_rows_stop_nothing(before: RunFolder, tmp_path: Path) -> None:
+    """And a folder whose name is a pattern."""
+    copy = RunFolder(Path(shutil.copytree(before.root, tmp_path / "a[1]*")))
+    for name in ("attrition", "drugs"):
+        (copy.release / f"{name}.csv").unlink()
+    risks = copy.release / "risks.csv"
+    risks.write_text(risks.read_text().splitlines()[0] + "\n")
+    done = asked(before.root, copy.root)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "persons studied" in done.stdout
+
+
+def test_of_two_lists_what_is_not_in_both_is_told(before: RunFolder, tmp_path: Path) -> None:
+    copy = RunFolder(Path(shutil.copytree(before.root, tmp_path / "copy")))
+    record = json.loads((copy.release / "run.json").read_text())
+    record["protocol"]["population"]["prevalent_sets"].append("parkinsons_disease")
+    (copy.release / "run.json").write_text(json.dumps(record))
+    (line,) = [row for row in asked(before.root, copy.root).stdout.splitlines() if "prevalent_sets" in row]
+    assert [cell.strip() for cell in line.strip("│").split("│")][2:] == ["-", "parkinsons_disease"]
 
 
 def asked(*runs: object) -> Result:
@@ -120,7 +151,7 @@ def test_the_command_tells_all_of_it_and_warns(before: RunFolder, after: RunFold
     assert "exposure.lag_days" in done.stdout
     assert "rows of condition_occurrence" in done.stdout
     assert "TSPO binder" in done.stdout
-    assert "of events in estimates.csv differ by less than 5: who holds both releases knows" in done.stderr
+    assert "of events in estimates differ by little from one release to the other: who holds both knows" in done.stderr
     same = asked(before.root, shutil.copytree(before.root, tmp_path / "copy"))
     assert (same.exit_code, same.stderr) == (0, "")
     assert "The same went into both runs." in same.stdout
