@@ -152,8 +152,9 @@ def _explain(settings: "RunSettings") -> None:
 
 def _run_study(settings: "RunSettings") -> bool:
     """Run the flow with a progress bar; true when a diagnostic gate failed."""
-    # Prefect's own log is for its server; here the bar tells, and errors come as messages.
-    for logger in ("PREFECT_LOGGING_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL"):
+    # Prefect's own log is for its server; here the bar tells, and errors come as messages. A server that is stopped
+    # has its database's library complain on the root.
+    for logger in ("PREFECT_LOGGING_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL", "PREFECT_LOGGING_ROOT_LEVEL"):
         os.environ.setdefault(logger, "CRITICAL")
     with settings.folder.opened():
         pass  # it can be; or that is said before a server is started

@@ -71,7 +71,7 @@ def test_with_little_memory_tables_spill_and_are_the_same(
         "--protocol",
         LEAN,
         "--memory",
-        "40MB",
+        "64MB",
         "--threads",
         1,
         home=prefect_home,

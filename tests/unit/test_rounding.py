@@ -104,7 +104,16 @@ def test_every_released_count_is_a_multiple_of_five_and_none_is_small(release: P
 def test_no_column_of_whole_numbers_is_forgotten(release: Path) -> None:
     """Every column of a released table that holds whole numbers is a count that is rounded, or is known to be none."""
     others = {
-        *("concept_id", "cohort_definition_id", "reason_id", "lag_days", "above_days", "at_most_days", "from_age"),
+        *(
+            "concept_id",
+            "result_id",
+            "cohort_definition_id",
+            "reason_id",
+            "lag_days",
+            "above_days",
+            "at_most_days",
+            "from_age",
+        ),
         *("years", "age_years", "coefficients", "day", "df", "replicates", "replicates_failed", "reference", "drugs"),
         *("mg_per_dme", "mg_per_ddd", "dose", "is_knot"),
     }
