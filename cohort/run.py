@@ -26,8 +26,6 @@ from cohort.files import appearing, remove_parts
 from cohort.grid import file_name
 
 _PACKAGES = ("duckdb", "adbc-driver-postgresql", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
-
-
 _LOCK = "lock"
 
 
@@ -50,6 +48,10 @@ class RunFolder:
     def tables(self, analysis: str) -> Path:
         """The folder of an analysis's tables; the primary's are `private/` itself."""
         return self.private if analysis == PRIMARY else self.private / file_name(analysis)
+
+    def model(self, analysis: str, name: str) -> Path:
+        """Where the result of a model lies."""
+        return self.private / "models" / f"{file_name(analysis)}-{name.replace(' ', '-')}.json"
 
     def create(self) -> "RunFolder":
         """Make the folders, the private one closed to other users.

@@ -36,7 +36,6 @@ from cohort.engine import (
 from cohort.feasibility import Survey, survey
 from cohort.fingerprint import fingerprint, require_same, stamp
 from cohort.fitting import PATTERN_COLUMNS, study_counts
-from cohort.grid import file_name
 from cohort.inputs import study_inputs, study_parameters
 from cohort.models import Setting, fit_model, prepared_time
 from cohort.needs import needs_of
@@ -280,7 +279,7 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
 
 def model_path(prepared: Prepared, analysis: str, model: str) -> Path:
     """Where the result of a model lies."""
-    return prepared.settings.folder.private / "models" / f"{file_name(analysis)}-{model.replace(' ', '-')}.json"
+    return prepared.settings.folder.model(analysis, model)
 
 
 def model_content(path: Path) -> Content | None:

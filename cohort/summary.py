@@ -20,6 +20,8 @@ NAMES = {
     CONTRAST: "binder / non-binder",
 }
 """Exposures as people call them."""
+IS_HEADLINE = (pl.col("analysis") == PRIMARY) & (pl.col("model") == COX) & pl.col("term").str.starts_with("per ")
+"""The estimates of the headline: of the primary analysis, per unit of dose."""
 
 
 def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
@@ -29,9 +31,7 @@ def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list
         release: a run's release folder.
         truth: the truth of a synthetic CDM; adds the planted hazard ratio to each row.
     """
-    linear = pl.read_parquet(release / "estimates.parquet", glob=False).filter(
-        (pl.col("analysis") == PRIMARY) & (pl.col("model") == COX) & pl.col("term").str.starts_with("per ")
-    )
+    linear = pl.read_parquet(release / "estimates.parquet", glob=False).filter(IS_HEADLINE)
     return [_headline(row, truth) for row in linear.iter_rows(named=True)]
 
 

@@ -101,5 +101,5 @@ def _of_models(runs: Iterable[tuple[RunFolder, Mapping[str, Any]]]) -> Iterator[
 def _program(folder: RunFolder, record: Mapping[str, Any]) -> str:
     """The hash of the program that fitted the primary models of a run; empty where they are not there."""
     names = sorted(model["name"] for model in record["models"] if model["analysis"] == PRIMARY)
-    paths = (folder.private / "models" / f"{PRIMARY}-{name.replace(' ', '-')}.json" for name in names)
-    return next((content.sql for path in paths if (content := model_content(path))), "")
+    contents = (model_content(folder.model(PRIMARY, name)) for name in names)
+    return next((content.sql for content in contents if content), "")

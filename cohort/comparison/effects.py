@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from cohort.analyses import PRIMARY
-from cohort.results import COX
+from cohort.results import OVERALL
+from cohort.summary import IS_HEADLINE
 
 SAME = 1e-9
 """Logarithms of hazard ratios that differ by less are the same but for the order of sums."""
@@ -33,9 +33,7 @@ class Effects:
     @property
     def headline(self) -> pl.DataFrame:
         """The primary hazard ratios per unit of dose."""
-        return self.estimates.filter(
-            pl.col("analysis") == PRIMARY, pl.col("model") == COX, pl.col("term").str.starts_with("per ")
-        )
+        return self.estimates.filter(IS_HEADLINE)
 
     @property
     def changed(self) -> pl.DataFrame:
@@ -63,10 +61,8 @@ def _sizes(one: Path, other: Path) -> pl.DataFrame:
 def _size(release: Path) -> dict[str, float | None]:
     """How large a study is, in numbers that it released."""
     attrition = _column(release / "attrition.csv", "number_subjects")
-    whole = pl.read_parquet(release / "estimates.parquet", glob=False).filter(
-        pl.col("analysis") == PRIMARY, pl.col("model") == COX, pl.col("age_stratum") == "overall",
-        pl.col("term").str.starts_with("per "),
-    )  # fmt: skip
+    estimates = pl.read_parquet(release / "estimates.parquet", glob=False)
+    whole = estimates.filter(IS_HEADLINE, pl.col("age_stratum") == OVERALL)
     first = {name: next(iter(whole.get_column(name).drop_nulls()), None) for name in ("events", "person_years")}
     return {
         "persons in the CDM": attrition[0] if len(attrition) else None,

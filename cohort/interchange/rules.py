@@ -7,7 +7,8 @@ import re
 
 import polars as pl
 
-from cohort.interchange.summarised_result import COLUMNS, OVERALL, PAIRS, SEPARATOR, SETTINGS
+from cohort.interchange.summarised_result import COLUMNS, PAIRS, SEPARATOR, SETTINGS
+from cohort.results import OVERALL
 
 ESTIMATE_TYPES = ("numeric", "integer", "date", "character", "proportion", "percentage", "logical")
 COMPULSORY = ("result_type", "package_name", "package_version", *PAIRS, "min_cell_count")

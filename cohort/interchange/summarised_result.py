@@ -17,10 +17,10 @@ from typing import Any
 import polars as pl
 
 from cohort.flat import flat
-from cohort.results import ESTIMATE_COUNTS, UNCOUNTED_MODELS
+from cohort.results import ESTIMATE_COUNTS, OVERALL, UNCOUNTED_MODELS
+from cohort.rounding import COUNTS
 
 PACKAGE = "tspo-cohort"
-OVERALL = "overall"
 SETTINGS = "settings"
 HIDDEN = "-"
 SEPARATOR = " &&& "
@@ -138,11 +138,10 @@ def _prepared(result: _Result, table: pl.DataFrame) -> pl.DataFrame:
 
 def _attrition(table: pl.DataFrame) -> pl.DataFrame:
     """A row for each count of a step, as CohortConstructor's summary of attrition has them, and the reason in words."""
-    counts = ("number_records", "number_subjects", "excluded_records", "excluded_subjects")
     keys = ("cohort_definition_id", "reason_id")
     numbers = [
         table.select(*keys, pl.lit(name).alias("number_of"), pl.col(name).cast(pl.Int64).alias("count"))
-        for name in counts
+        for name in COUNTS["attrition"]
     ]
     reasons = table.select(
         *keys, pl.lit("reason").alias("number_of"), pl.lit(None, pl.Int64).alias("count"), pl.col("reason")
