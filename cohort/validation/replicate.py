@@ -7,6 +7,7 @@ the same disclosure gate as in a run.
 """
 
 import json
+import multiprocessing
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,17 +95,26 @@ def make(replicate: Replicate, path: Path, key: str) -> str:
         key: of the replicate, as it was when the run began.
 
     Returns:
-        The reason why it failed; empty when it did not.
+        The reason why it failed; empty when it did not. Nothing is written of one that fails after the run that asked
+        for it was killed: its folder is cleared away beneath it, which says nothing of the replicate.
     """
     try:
         estimates, reason = replicate_estimates(replicate), ""
     except Exception as error:  # any failure is a result: the other replicates go on
         lines = str(error).splitlines() or [""]
         estimates, reason = pl.DataFrame(schema=REPLICATE_SCHEMA), f"{type(error).__name__}: {' '.join(lines[:2])}"
+        if _is_orphan():
+            return reason
     path.parent.mkdir(parents=True, exist_ok=True)
     with appearing(path) as part:
         estimates.write_parquet(part, metadata={"key": key, "failure": reason})
     return reason
+
+
+def _is_orphan() -> bool:
+    """Whether the process that this one works for has ended."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
 
 
 def failure_of(replicate: Replicate, path: Path) -> str | None:

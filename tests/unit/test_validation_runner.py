@@ -1,5 +1,6 @@
 """Replicates in parallel: what is kept, what is made again, what is said of one that fails, and one small real run."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -124,6 +125,32 @@ def test_nothing_half_written_counts_as_made(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PAR1 not yet")
     assert failure_of(ONE, path) is None
+
+
+def test_a_worker_that_outlives_its_run_records_no_failure(tmp_path: Path) -> None:
+    """What fails then fails because its folder was cleared away; as a failure it would be made, and told, again."""
+    parent = f"from tests.unit import test_validation_runner as t; t.leave_an_orphan({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", parent], check=True, timeout=120)
+    _until(lambda: (tmp_path / "ended").exists(), 120)
+    assert (tmp_path / "ended").read_text() == "UsageError False"
+
+
+def leave_an_orphan(folder: str) -> None:
+    """Start a process that fails to make a replicate once this one has ended, and end."""
+    multiprocessing.get_context("spawn").Process(target=_fail_as_an_orphan, args=(folder,)).start()
+    os._exit(0)
+
+
+def _fail_as_an_orphan(folder: str) -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    impossible = replace(ONE, persons=-1)
+    path = ONE.path(Path(folder))
+    reason = replicates.make(impossible, path, ONE.key())
+    ended = Path(folder) / "part"
+    ended.write_text(f"{reason.split(':')[0]} {path.exists()}")
+    ended.replace(Path(folder) / "ended")
 
 
 def test_where_nothing_could_be_made_the_first_reason_is_told(quick: list[Replicate], tmp_path: Path) -> None:
