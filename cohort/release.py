@@ -29,7 +29,7 @@ from cohort.evidence import drug_table
 from cohort.feasibility import told_snapshot
 from cohort.imputation import pooled
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
-from cohort.interchange import cohort_tables, summarised_result
+from cohort.interchange import cohort_tables, hades_tables, summarised_result
 from cohort.models import prepared_time
 from cohort.models.rows import unmade
 from cohort.protocol import Protocol
@@ -119,6 +119,9 @@ def write_release(
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)
     write_table(release / "estimates.parquet", released["estimates"])
+    (release / "hades").mkdir(exist_ok=True)
+    for name, table in hades_tables(released, whole_record).items():
+        write_table(release / "hades" / f"{name}.csv", table)
     write_json(release / "run.json", whole_record)
     return result.diagnostics
 

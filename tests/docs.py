@@ -66,6 +66,7 @@ CONFIG_FILES = {
     "routes.csv": "Routes of records, for products whose name states none, and whether they are in scope.",
     "inpatient_visits.csv": "Kinds of visit that are a stay in hospital, during which tablets at home may wait.",
     "mass_units.csv": "Units of strength that are a mass, and what each is in mg.",
+    "hades_results.csv": "Tables and columns of the results in the form of HADES, as its own specifications have them.",
     "concept_sets": "Concept sets as ATLAS writes them, a JSON file each; `sources.csv`: where each concept is from.",
 }
 

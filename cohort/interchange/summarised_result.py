@@ -10,14 +10,17 @@ study does not tell.
 Source: omopgenerics 1.3.6, vignette summarised_result and the code of exportSummarisedResult and newSummarisedResult.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from cohort.balance import YEARS
+from cohort.disclosure import SUPPRESSED
 from cohort.flat import flat
-from cohort.results import ESTIMATE_COUNTS, OVERALL, UNCOUNTED_MODELS
+from cohort.interchange.hidden import cdm_name, hides_count
+from cohort.results import ESTIMATE_COUNTS, OVERALL
 from cohort.rounding import COUNTS
 
 PACKAGE = "tspo-cohort"
@@ -42,6 +45,38 @@ _OF_A_GROUP = {"percent": "percentage", "mean": "mean", "sd": "sd"}
 _TYPES = {pl.Boolean: "logical", pl.Date: "date", pl.String: "character"}
 
 
+Hides = Callable[[str], pl.Expr]
+"""Estimate -> whether it is hidden in a row where it is empty, and not one that the row never has."""
+
+
+def _nothing(estimate: str) -> pl.Expr:
+    """A diagnostic has the numbers that it has."""
+    return pl.lit(False)
+
+
+def _what_is_suppressed(estimate: str) -> pl.Expr:
+    return pl.col("status") == SUPPRESSED
+
+
+def _suppressed_and_untold(estimate: str) -> pl.Expr:
+    return hides_count() if estimate in ESTIMATE_COUNTS else _what_is_suppressed(estimate)
+
+
+def _all_but_reasons(estimate: str) -> pl.Expr:
+    return pl.col("number_of") != "reason"
+
+
+def _fills_that_are_few(estimate: str) -> pl.Expr:
+    """A fill whose dose is not known has no mg."""
+    return pl.col("fills").is_null()
+
+
+def _groups_that_are_few(estimate: str) -> pl.Expr:
+    """Only years have a mean."""
+    has_it = pl.col("level") == YEARS if estimate in ("mean", "sd") else pl.lit(True)
+    return has_it & pl.col("exposure_group").is_not_null() & pl.col("count").is_null()
+
+
 @dataclass(frozen=True)
 class _Result:
     """How a released table reads as a result; what is not named is an estimate.
@@ -54,6 +89,7 @@ class _Result:
         level: the column with the variable's level.
         proportions: estimates that are parts of a whole.
         left_out: columns that say again what others say.
+        hides: how an empty number is told from one that is hidden.
     """
 
     result_type: str
@@ -65,6 +101,7 @@ class _Result:
     additional: Sequence[str] = ()
     proportions: Sequence[str] = ()
     left_out: Sequence[str] = ()
+    hides: Hides = _what_is_suppressed
 
     @property
     def keys(self) -> set[str]:
@@ -74,17 +111,19 @@ class _Result:
 
 
 RESULTS = (
-    _Result("cohort_attrition", "attrition", "number_of", group=("cohort_definition_id",), additional=("reason_id",)),
+    _Result("cohort_attrition", "attrition", "number_of", group=("cohort_definition_id",), additional=("reason_id",),
+            hides=_all_but_reasons),
     _Result(
         "cox_estimates", "estimates", "outcome", "term", ("exposure", "metric"), ("age_stratum",),
         ("analysis", "model", "time_scale", "lag_days", "reference"), ("known_time_share", "known_dose_share"),
-        ("estimate_id",),
+        ("estimate_id",), _suppressed_and_untold,
     ),
-    _Result("cox_diagnostics", "diagnostics", "diagnostic", None, ("exposure",), additional=("analysis",)),
+    _Result("cox_diagnostics", "diagnostics", "diagnostic", None, ("exposure",), additional=("analysis",),
+            hides=_nothing),
     _Result("exposure_person_time", "person_time", "person_time", "category", ("exposure",), ("age_stratum",)),
     _Result(
         "exposure_dose_coverage", "dose_coverage", "fills_of_study_drugs", "drug", ("tspo_class",), (),
-        ("route", "rule", "unit", "dose_status", "reason"), ("share",),
+        ("route", "rule", "unit", "dose_status", "reason"), ("share",), hides=_fills_that_are_few,
     ),
     _Result("cumulative_incidence", "curves", "outcome", None, ("curve", "exposure_group"), (), ("age_years",),
             ("estimate", "ci_lower", "ci_upper")),
@@ -93,7 +132,7 @@ RESULTS = (
     _Result("dose_response", "dose_response", "dose", None, ("exposure", "metric"), (),
             ("analysis", "reference", "dose_of_curve", "is_knot")),
     _Result("baseline_characteristics", "balance", "characteristic", "level", ("exposure_group",),
-            additional=("heading",)),
+            additional=("heading",), hides=_groups_that_are_few),
 )  # fmt: skip
 """The released tables that are results in this form, and their order."""
 
@@ -108,7 +147,7 @@ def summarised_result(tables: Mapping[str, pl.DataFrame], record: Mapping[str, A
     Returns:
         A frame with `COLUMNS`.
     """
-    name = str(record["cdm"].get("cdm_source_name") or record["cdm"]["location"])
+    name = cdm_name(record)
     parts: list[pl.DataFrame] = []
     for result in RESULTS:
         table = tables.get(result.table)
@@ -183,31 +222,13 @@ def _rows(result: _Result, table: pl.DataFrame) -> pl.DataFrame:
             pl.lit(_type(estimate, table.schema[estimate], result)).alias("estimate_type"),
             pl.when(pl.col(estimate).is_not_null())
             .then(_text(estimate))
-            .when(_is_hidden(estimate, table) if table.schema[estimate].is_numeric() else pl.lit(False))
+            .when(result.hides(estimate) if table.schema[estimate].is_numeric() else pl.lit(False))
             .then(pl.lit(HIDDEN))
             .alias("estimate_value"),
         )
         for estimate in estimates
     ]
     return pl.concat(long).filter(pl.col("estimate_value").is_not_null() & (pl.col("estimate_value") != ""))
-
-
-def _is_hidden(estimate: str, table: pl.DataFrame) -> pl.Expr:
-    """Whether an empty number of a row is hidden, and not one that the row never has."""
-    columns = set(table.columns)
-    if "number_of" in columns:  # attrition: a reason has no count
-        return pl.col("number_of") != "reason"
-    if "exposure_group" in columns and "heading" in columns:  # Table 1: only years have a mean
-        of_years = pl.col("level") == "years" if estimate in ("mean", "sd") else pl.lit(True)
-        return of_years & pl.col("exposure_group").is_not_null() & pl.col("count").is_null()
-    if "fills" in columns:  # dose coverage: a fill whose dose is not known has no mg
-        return pl.col("fills").is_null()
-    if "status" not in columns:  # a diagnostic has the numbers that it has
-        return pl.lit(False)
-    is_suppressed = pl.col("status") == "suppressed"
-    if estimate in ESTIMATE_COUNTS and "model" in columns:
-        return is_suppressed | ~pl.col("model").is_in(UNCOUNTED_MODELS)
-    return is_suppressed
 
 
 def _type(estimate: str, kind: pl.DataType, result: _Result) -> str:
@@ -242,9 +263,7 @@ def _text(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String)
 
 
-def _settings(
-    result: _Result, rows: pl.DataFrame, record: Mapping[str, Any], number: int, cdm_name: str
-) -> pl.DataFrame:
+def _settings(result: _Result, rows: pl.DataFrame, record: Mapping[str, Any], number: int, cdm: str) -> pl.DataFrame:
     """What the result is and how it was made, a row for each setting: all of the protocol is among them."""
     values = {
         "result_type": result.result_type,
@@ -260,7 +279,7 @@ def _settings(
         [
             {
                 "result_id": number,
-                "cdm_name": cdm_name,
+                "cdm_name": cdm,
                 **{f"{prefix}_{part}": OVERALL for prefix in PAIRS for part in ("name", "level")},
                 "variable_name": SETTINGS,
                 "estimate_name": name,

@@ -138,6 +138,25 @@ def test_the_result_for_omop_tools_keeps_their_rules_and_holds_released_numbers_
     assert values == sorted(kept.get_column("hazard_ratio").drop_nulls())
 
 
+def test_the_tables_for_hades_are_as_their_specification_says_and_hold_the_released_ratios(finished_run: Path) -> None:
+    release = finished_run / "release"
+    said = pl.read_csv(release / "hades" / "resultsDataModelSpecification.csv")
+    assert {path.stem for path in (release / "hades").iterdir()} == {
+        "resultsDataModelSpecification",
+        *said.get_column("table_name"),
+    }
+    for (name,), columns in said.group_by("table_name"):
+        made = pl.read_csv(release / "hades" / f"{name}.csv", infer_schema_length=None)
+        assert made.columns == columns.get_column("column_name").to_list()
+        required = columns.filter(is_required="Yes").get_column("column_name")
+        assert made.select(required.to_list()).null_count().sum_horizontal().item() == 0, name
+        assert made.n_unique(columns.filter(primary_key="Yes").get_column("column_name").to_list()) == made.height, name
+    estimates = pl.read_parquet(release / "estimates.parquet").filter(pl.col("term") != pl.col("reference"))
+    ratios = pl.read_csv(release / "hades" / "cm_result.csv", infer_schema_length=None)
+    assert ratios.height == estimates.height
+    assert sorted(ratios.get_column("rr").drop_nulls()) == sorted(estimates.get_column("hazard_ratio").drop_nulls())
+
+
 def test_the_cohort_for_omop_tools_keeps_their_rules(finished_run: Path, small_cdm: Path) -> None:
     """One record a person, that starts no later than it ends and lies in one observation period."""
     folder = finished_run / "private" / "omop"
