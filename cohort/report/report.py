@@ -1,7 +1,7 @@
 """The page: read what was released, draw, word, and write it in one piece.
 
-In: the folder `release/` and, for synthetic data, the truth. Out: `release/report.html`. The same files
-give the same bytes.
+In: the folder `release/` and, for synthetic data, the truth. Out: `release/report.html` and, beside it, the reporting
+standards. The same files give the same bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,6 @@ from cohort.report.checks import VERDICTS, checks, tally
 from cohort.report.class_checks import check_groups, said_of_permutation
 from cohort.report.classes import CLASSES, EXPOSURES
 from cohort.report.comparison import COMPARED, bounds, other_analyses
-from cohort.report.composition import compositions
 from cohort.report.conclusions import MARKS, conclusions, summed_up
 from cohort.report.coverage import coverage_by_class, coverage_groups, supply_rows
 from cohort.report.effects import Effect
@@ -35,47 +34,45 @@ from cohort.report.methods import field_table, paragraphs
 from cohort.report.release import Release, read_release
 from cohort.report.reversibility import history_tables, hypothesis_rows, lags, said_of_bootstrap
 from cohort.report.specification import specifications, summary
+from cohort.report.standards import AUTHORS, Standard, as_markdown, filled_in, standards
 from cohort.report.study import Study
-from cohort.report.terms import protocol_of, terms_of
 from cohort.report.text import answer, key_figures
-from cohort.report.truth import read_truth
 from cohort.report.use_pattern import use_grids
 from cohort.results import CONTRAST
 
 _HERE = Path(__file__).parent
+PAGE, STANDARDS = "report.html", "reporting_standards.md"
 
 
 def build_report(release: Path, truth: Mapping[str, Any] | None = None) -> Path:
-    """Write `report.html` from the released files beside it.
+    """Write `report.html`, and the reporting standards for a manuscript, from the released files beside them.
 
     Args:
         release: folder of a run's released files.
         truth: what the simulator wrote beside a synthetic CDM; None for real data.
 
     Returns:
-        The path of the page; it appears whole or not at all.
+        The path of the page; each file appears whole or not at all.
 
     Raises:
         UsageError: estimates or the record of the run are missing, or a file cannot be read.
     """
-    page = _render(read_release(release), truth)
-    path = release / "report.html"
-    with appearing(path) as part:
-        part.write_text(page, encoding="utf-8")
-    return path
+    study = Study.of(read_release(release), truth)
+    filled = standards(study)
+    pages = {STANDARDS: as_markdown(study.title, filled), PAGE: _render(study, filled)}
+    for name, page in pages.items():  # the report last: with it a release is finished
+        with appearing(release / name) as part:
+            part.write_text(page, encoding="utf-8")
+    return release / PAGE
 
 
-def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
-    protocol = protocol_of(release)
-    terms = terms_of(release, protocol)
-    planted = read_truth(truth, terms.metric, terms.per, release.outcome_of(PRIMARY))
-    study = Study(release, terms, planted)
-    parts = compositions(release.drugs, terms.drug_metric)
+def _render(study: Study, filled: Sequence[Standard]) -> str:
+    release, protocol, terms, parts = study.release, study.protocol, study.terms, study.parts
     found = checks(release)
     concluded = conclusions(release, terms)
     return _environment().get_template("report.html.j2").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        title=protocol.study.name if protocol else f"Benzodiazepine dose by TSPO affinity and {release.outcome}",
+        title=study.title,
         run=release.run,
         cdm=release.run.get("cdm") or {},
         cdm_name=_first(release.run, "cdm_source_name", "name", "location") or "CDM not named",
@@ -95,6 +92,8 @@ def _render(release: Release, truth: Mapping[str, Any] | None) -> str:
         preset=protocol.preset if protocol else None,
         published=published.published_rows(release, protocol),
         fields=field_table(protocol) if protocol else {},
+        standards=filled,
+        for_authors=AUTHORS,
         known_share=known_share(release),
         drug_classes=tables.drug_classes(release.drugs),
         parts=parts,
@@ -199,6 +198,6 @@ def _filters() -> dict[str, Any]:
     shown: Sequence[Any] = (
         numbers.released_count, numbers.amount, numbers.plain, numbers.count, numbers.percent,
         numbers.humanised, numbers.capital, numbers.years, numbers.recorded, tables.facts, tables.crude_rate,
-        tables.age_label,
+        tables.age_label, filled_in,
     )  # fmt: skip
     return {function.__name__: function for function in shown}

@@ -1,27 +1,53 @@
-"""The rows behind each figure and its table, so that both show the same.
+"""What a page is made from, and the rows behind each figure and its table, so that both show the same.
 
-In: a release, its terms and, for synthetic data, the truth. Out: effects by age, by dose category and by lag.
+In: a release and, for synthetic data, the truth. Out: a `Study`: protocol, terms, drugs, and effects by age, by dose
+category and by lag.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from cohort.analyses import PRIMARY
+from cohort.protocol import Protocol
+from cohort.report.composition import Composition, compositions
 from cohort.report.effects import Effect
 from cohort.report.numbers import EN_DASH, years
 from cohort.report.release import Release
 from cohort.report.tables import age_label, is_linear
-from cohort.report.terms import Terms
-from cohort.report.truth import Truth
+from cohort.report.terms import Terms, protocol_of, terms_of
+from cohort.report.truth import Truth, read_truth
 from cohort.results import OVERALL
 
 
 @dataclass(frozen=True)
 class Study:
-    """A release with what is needed to read it."""
+    """A release with what is needed to read it; `parts` are the drugs of each class."""
 
     release: Release
+    protocol: Protocol | None
     terms: Terms
     truth: Truth | None
+    parts: Sequence[Composition]
+
+    @classmethod
+    def of(cls, release: Release, truth: Mapping[str, Any] | None = None) -> Self:
+        """The study of a release.
+
+        Args:
+            truth: what the simulator wrote beside a synthetic CDM; None for real data.
+        """
+        protocol = protocol_of(release)
+        terms = terms_of(release, protocol)
+        planted = read_truth(truth, terms.metric, terms.per, release.outcome_of(PRIMARY))
+        return cls(release, protocol, terms, planted, compositions(release.drugs, terms.drug_metric))
+
+    @property
+    def title(self) -> str:
+        """What the study is called."""
+        if self.protocol:
+            return self.protocol.study.name
+        return f"Benzodiazepine dose by TSPO affinity and {self.release.outcome}"
 
     def effects(self, exposure: str) -> list[Effect]:
         """The linear estimates of an exposure, all ages together and then by age."""

@@ -260,7 +260,7 @@ def test_the_page_has_every_section_in_the_order_of_a_reader(standard):
     sections = [attrs["id"] for tag, attrs in Outline(standard).tags if tag == "section"]
     assert sections == [
         "question", "answer", "conclusions", "trust", "age", "dose", "lag", "specifications", "others", "missing",
-        "incidence", "people", "drugs", "protocol", "data", "limitations", "run",
+        "incidence", "people", "drugs", "protocol", "standards", "data", "limitations", "run",
     ]  # fmt: skip
 
 
