@@ -3,12 +3,13 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cohort.synthetic import simulate
-from tests.processes import python
+from tests.processes import prefect_server, python
 
 _EXIT = pytest.StashKey[int]()
 SHARED = Path(__file__).parents[2] / "shared"
@@ -23,18 +24,26 @@ def small_cdm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of Prefect whose database is made: that takes ten seconds, which no run then spends."""
+def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of Prefect whose database is made, in which nothing runs: that takes ten seconds, once."""
     home = tmp_path_factory.mktemp("prefect")
     done = python("-m", "prefect", "server", "database", "upgrade", "-y", home=home)
     assert done.returncode == 0, done.stderr
     return home
 
 
+@pytest.fixture(scope="session")
+def prefect_home(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of Prefect with a server, for runs that are about something else."""
+    home = Path(shutil.copytree(prefect_database, tmp_path_factory.mktemp("served") / "prefect"))
+    with prefect_server(home):
+        yield home
+
+
 @pytest.fixture
-def own_home(prefect_home: Path, tmp_path: Path) -> Path:
-    """The same for one test alone, in which nothing has run."""
-    return Path(shutil.copytree(prefect_home, tmp_path / "prefect"))
+def own_home(prefect_database: Path, tmp_path: Path) -> Path:
+    """A home for one test alone, in which nothing has run and no server runs."""
+    return Path(shutil.copytree(prefect_database, tmp_path / "prefect"))
 
 
 def shared_data(name: str) -> Path:
@@ -46,8 +55,11 @@ def shared_data(name: str) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Prefect comes last: its threads draw random numbers, which Hypothesis takes for the test's own."""
-    items.sort(key=lambda item: "flows" in item.path.parts)
+    """Prefect comes last: its threads draw random numbers, which Hypothesis takes for the test's own.
+
+    Of its tests the walk through the guide comes first: it waits most of its time, while other workers have work.
+    """
+    items.sort(key=lambda item: ("flows" in item.path.parts, item.path.name != "test_walkthrough.py"))
 
 
 @pytest.hookimpl(trylast=True)

@@ -11,10 +11,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from cohort.report.dose_points import Curve
 from cohort.report.effects import RatioScale, scale_of
-from cohort.report.marks import mark, ratio_axis
+from cohort.report.marks import mark, ratio_axis, read_off
+from cohort.report.numbers import with_bounds
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
 
 _HIGH, _GAP, _LABELS, _ABOVE, _BELOW = 210, 24, 38, 34, 54
+_READ_AT = 20
+"""A curve can be read at about so many places."""
 _SAID = "One panel for each TSPO class, with a pointwise band. The values at the knots are in the table below."
 
 
@@ -68,6 +71,10 @@ def _draw(axes: Axes, curve: Curve) -> None:
     lower, upper = [point.lower for point in curve.points], [point.upper for point in curve.points]
     axes.fill_between(doses, lower, upper, color=colour, alpha=0.13, linewidth=0)
     axes.plot(doses, [point.hazard_ratio for point in curve.points], color=colour, linewidth=2)
+    told = curve.points[:: max(len(curve.points) // _READ_AT, 1)]
+    said = [f"{point.dose:,g}: {with_bounds(point.hazard_ratio, point.lower, point.upper)}" for point in told]
+    words = [f"{curve.look.name}, {text}" for text in said]
+    read_off(axes, [point.dose for point in told], words, curve.look.colour)
     knots = [point.dose for point in curve.knots]
     axes.vlines(knots, 0, 0.05, transform=axes.get_xaxis_transform(), color=colour, linewidth=2, clip_on=False)
     if curve.reference <= doses[-1]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cohort.report.numbers import SUPPRESSED
+from cohort.report.numbers import SUPPRESSED, with_bounds
 from cohort.results import Estimate
 
 _TICKS = (
@@ -54,6 +54,12 @@ class Effect:
         lower = e.hazard_ratio if e.ci_lower is None else e.ci_lower
         upper = e.hazard_ratio if e.ci_upper is None else e.ci_upper
         return e.hazard_ratio, lower, upper
+
+    @property
+    def words(self) -> str:
+        """The hazard ratio with its interval under its label, or why there is none."""
+        label = " ".join(self.label.split())
+        return f"{label}: {with_bounds(*self.bounds) if self.bounds else self.why}"
 
     @property
     def why(self) -> str:

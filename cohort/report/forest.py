@@ -13,7 +13,7 @@ from cohort.report.classes import Look
 from cohort.report.effects import Effect, RatioScale, ratio_scale
 from cohort.report.marks import mark, mark_truth
 from cohort.report.numbers import interval, ratio
-from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
+from cohort.report.svg import INKS, SMALL, Picture, Sheet, part, picture
 from cohort.report.terms import Terms
 
 _ROW = 25
@@ -52,14 +52,17 @@ def _forest(width: int, groups: Sequence[Group], per: str, ci: str) -> Sheet:
     scale = ratio_scale(effects, 5 if sheet.is_narrow else 9)
     axes = _ratio_axes(sheet, scale, left, plot, height - _AXIS)
     _key_below(sheet, left, plot, per, any(e.truth for e in effects))
-    y = 0.0
+    y, is_by_age = 0.0, len({effect.estimate.age_stratum for effect in effects if effect.estimate}) > 1
     if not sheet.is_narrow:
         sheet.text(left + plot + 24, _HEADING / 2 + 3, f"HR ({ci})", color="muted", fontsize=SMALL)
     for group in groups:
         sheet.text(0, y + _HEADING / 2 + 3, group.look.name, fontweight="bold")
         y += _HEADING
         for effect in group.effects:
-            _forest_row(sheet, axes, scale, group.look, effect, y + _ROW / 2, left + plot + 24)
+            words, age = f"{group.look.name}, {effect.words}", effect.label if is_by_age else ""
+            with part(axes, words, group.look.colour, age):
+                axes.axhspan(y, y + _ROW, facecolor="none", linewidth=0)  # somewhere to point at
+                _forest_row(sheet, axes, scale, group.look, effect, y + _ROW / 2, left + plot + 24)
             y += _ROW
     return sheet
 

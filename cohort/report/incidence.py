@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from cohort.report.classes import CURVES, Look
+from cohort.report.marks import read_off
 from cohort.report.numbers import SUPPRESSED, capital, percent, released_count, to_number
 from cohort.report.release import Row, told
 from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
@@ -121,11 +122,25 @@ def _curves(axes: Axes, drawn: Iterable[Line], every: Sequence[Line], has_labels
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}%" if has_labels else ""))
     axes.grid(axis="y", color=INKS["rule"], linewidth=0.7)
-    for line in drawn:
+    kept = list(drawn)
+    for line in kept:
         look = look_of_curve(line.group)
         colour = INKS[look.colour]
         axes.fill_between(line.age, line.lower, line.upper, color=colour, alpha=0.13, linewidth=0)
         axes.plot(line.age, line.estimate, color=colour, linestyle=look.line, linewidth=2)
+    places = sorted({age for line in kept for age in line.age})
+    read_off(axes, places, [_said_at(kept, age) for age in places])
+
+
+def _said_at(drawn: Sequence[Line], age: float) -> str:
+    """What each curve says at an age; one that has no point there, or none that may be told, is left out."""
+    said = [
+        f"{look_of_curve(line.group).name} {_of_share(*bounds)}"
+        for line in drawn
+        for at, *bounds in zip(line.age, line.estimate, line.lower, line.upper, strict=True)
+        if at == age and bounds[0] == bounds[0]
+    ]
+    return f"Age {age:g}: {'; '.join(said) or SUPPRESSED}"
 
 
 def _ticks(ages: Sequence[float]) -> list[float]:
@@ -158,6 +173,11 @@ def _share(row: Row | None) -> str:
     estimate, lower, upper = (_value(row, name) for name in ("estimate", "ci_lower", "ci_upper"))
     if estimate != estimate:
         return row.get("status", "") if row.get("status", "") not in {"", "ok"} else SUPPRESSED
+    return _of_share(estimate, lower, upper)
+
+
+def _of_share(estimate: float, lower: float, upper: float) -> str:
+    """A share with its bounds, where it has any."""
     if lower != lower or upper != upper:
         return percent(estimate, 1)
     return f"{percent(estimate, 1)} ({percent(lower, 1)} to {percent(upper, 1)})"

@@ -3,14 +3,15 @@
 In: a place on the axes, or a scale. Out: a filled mark in the shape and colour of its class, an open circle, an axis.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from cohort.report.classes import Look
 from cohort.report.effects import RatioScale
-from cohort.report.svg import INKS
+from cohort.report.svg import INKS, part
 
 _SIZES: Mapping[str, float] = {"s": 0.9, "D": 0.85, "^": 1.12}  # marks of equal weight to the eye
 
@@ -40,3 +41,12 @@ def ratio_axis(axes: Axes, scale: RatioScale, has_labels: bool) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(axis="y", color=INKS["rule"], linewidth=0.7)
     axes.axhline(1, color=INKS["muted"], linewidth=1.1)
+
+
+def read_off(axes: Axes, places: Sequence[float], words: Sequence[str], exposure: str = "") -> None:
+    """What the lines of a panel say at places along it, to be read by pointing anywhere above or below the place."""
+    lower, upper = axes.get_xlim()
+    edges = [lower, *((a + b) / 2 for a, b in pairwise(places)), upper]
+    for left, right, said in zip(edges[:-1], edges[1:], words, strict=True):
+        with part(axes, said, exposure):
+            axes.axvspan(left, right, facecolor="none", linewidth=0)

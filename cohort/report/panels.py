@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 from cohort.report.classes import Look
 from cohort.report.effects import Effect, RatioScale, ratio_scale
 from cohort.report.marks import mark, mark_truth, ratio_axis
-from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
+from cohort.report.svg import INKS, SMALL, Picture, Sheet, part, picture
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,9 @@ def _panel(axes: Axes, panel: Panel, scale: RatioScale, primary_at: float | None
         heights = [scale.place(p.effect.bounds[0]) if p.effect.bounds else math.nan for p in panel.points]
         axes.plot([p.x for p in panel.points], heights, color=INKS[panel.look.colour], linewidth=1.4, alpha=0.7)
     for point in panel.points:
-        _draw_point(axes, point, panel.look, scale)
+        with part(axes, f"{panel.look.name}, {point.effect.words}", panel.look.colour):
+            axes.axvspan(point.x - 0.4, point.x + 0.4, facecolor="none", linewidth=0)  # somewhere to point at
+            _draw_point(axes, point, panel.look, scale)
 
 
 def _set_scales(axes: Axes, panel: Panel, scale: RatioScale, has_labels: bool) -> None:

@@ -4,6 +4,7 @@ In: the folder `release/` and, for synthetic data, the truth. Out: `release/repo
 standards. The same files give the same bytes.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,16 +37,17 @@ from cohort.report.reversibility import history_tables, hypothesis_rows, lags, s
 from cohort.report.specification import specifications, summary
 from cohort.report.standards import AUTHORS, Standard, as_markdown, filled_in, standards
 from cohort.report.study import Study
+from cohort.report.svg import Picture
 from cohort.report.text import answer, key_figures
 from cohort.report.use_pattern import use_grids
 from cohort.results import CONTRAST
 
 _HERE = Path(__file__).parent
-PAGE, STANDARDS = "report.html", "reporting_standards.md"
+PAGE, STANDARDS, FIGURES = "report.html", "reporting_standards.md", "figures"
 
 
 def build_report(release: Path, truth: Mapping[str, Any] | None = None) -> Path:
-    """Write `report.html`, and the reporting standards for a manuscript, from the released files beside them.
+    """Write `report.html` from the released files beside it; for a manuscript, its figures and the reporting standards.
 
     Args:
         release: folder of a run's released files.
@@ -59,19 +61,31 @@ def build_report(release: Path, truth: Mapping[str, Any] | None = None) -> Path:
     """
     study = Study.of(read_release(release), truth)
     filled = standards(study)
-    pages = {STANDARDS: as_markdown(study.title, filled), PAGE: _render(study, filled)}
-    for name, page in pages.items():  # the report last: with it a release is finished
+    parts = estimator_parts(study.release) | figures(study)
+    files = {f"{FIGURES}/{picture.name}.svg": picture.alone() for picture in _pictures(parts)}
+    files |= {STANDARDS: as_markdown(study.title, filled), PAGE: _render(study, filled, parts)}
+    shutil.rmtree(release / FIGURES, ignore_errors=True)
+    (release / FIGURES).mkdir()
+    for name, text in files.items():  # the page last: with it a release is finished
         with appearing(release / name) as part:
-            part.write_text(page, encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
     return release / PAGE
 
 
-def _render(study: Study, filled: Sequence[Standard]) -> str:
+def _pictures(parts: Mapping[str, Any]) -> list[Picture]:
+    """The figures of the page, those of dose-response with the tables that go with them."""
+    curves = [parts["curves"], *parts["other_curves"].values()]
+    every = [*parts.values(), *(curve.picture for curve in curves if curve)]
+    return [part for part in every if isinstance(part, Picture)]
+
+
+def _render(study: Study, filled: Sequence[Standard], drawn: Mapping[str, Any]) -> str:
     release, protocol, terms, parts = study.release, study.protocol, study.terms, study.parts
     found = checks(release)
     concluded = conclusions(release, terms)
     return _environment().get_template("report.html.j2").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        script=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
         title=study.title,
         run=release.run,
         cdm=release.run.get("cdm") or {},
@@ -127,10 +141,10 @@ def _render(study: Study, filled: Sequence[Standard]) -> str:
         not_shown=tables.not_shown(release),
         criteria=steps(release.attrition),
         looks=list(EXPOSURES.values()),
+        ages_shown=[tables.age_label(age) for age in release.age_strata],
         class_looks=[EXPOSURES[exposure] for exposure in CLASSES],
         **_hazard_ratios(study),
-        **estimator_parts(release),
-        **figures(study),
+        **drawn,
     )  # fmt: skip
 
 

@@ -17,9 +17,9 @@ from cohort.grid import is_cell
 from cohort.report.classes import EXPOSURES
 from cohort.report.effects import Effect, RatioScale, scale_of
 from cohort.report.marks import ratio_axis
-from cohort.report.numbers import ratio, years
+from cohort.report.numbers import ratio, with_bounds, years
 from cohort.report.release import Release, Row, told
-from cohort.report.svg import INKS, SMALL, Picture, Sheet, picture
+from cohort.report.svg import INKS, SMALL, Picture, Sheet, part, picture
 from cohort.results import BOUND, CONTRAST, Estimate
 
 PLANNED = "As planned"
@@ -44,6 +44,12 @@ class Specification:
     how: str
     bounds: tuple[float, float, float] | None
     reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """What it is, and its ratio."""
+        how = f", {self.how}" if self.how else ""
+        return f"{self.choice}{how}: {with_bounds(*self.bounds) if self.bounds else self.reason}"
 
     @property
     def is_planned(self) -> bool:
@@ -123,15 +129,17 @@ def _draw(width: int, known: Sequence[Specification]) -> Sheet:
     ratio_axis(axes, scale, True)
     below.set_ylim(len(choices) - 0.5, -0.5)
     below.yaxis.set_major_locator(NullLocator())
-    for part in (axes, below):
-        part.set_xlim(-1, len(known))
-        part.xaxis.set_major_locator(NullLocator())
+    for panel in (axes, below):
+        panel.set_xlim(-1, len(known))
+        panel.xaxis.set_major_locator(NullLocator())
     for place, choice in enumerate(choices):
         y = _TOP + _HIGH + _GAP + _ROW * (place + 0.5)
         sheet.text(0, y, choice, fontsize=SMALL, fontweight="bold" if choice == PLANNED else "normal")
         below.axhline(place, color=INKS["rule"], linewidth=0.7, zorder=0)
     for place, one in enumerate(known):
-        _draw_one(axes, place, one, scale)
+        with part(axes, one.words):
+            axes.axvspan(place - 0.5, place + 0.5, facecolor="none", linewidth=0)  # somewhere to point at
+            _draw_one(axes, place, one, scale)
         style = _style(one)
         below.plot([place], [choices.index(one.choice)], marker="o", markersize=5.5, color=style.colour, zorder=4)
     return sheet

@@ -7,12 +7,15 @@ on nothing but the drawing. No pyplot: nothing is left behind.
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import matplotlib
 from markupsafe import Markup, escape
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -47,6 +50,10 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+_PART = "part¦"
+_PARTED = re.compile(rf'<g id="{_PART}([^"¦]*)¦([^"¦]*)¦([^"]*)">')
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure drawn twice, for wide pages and for phones; the style sheet shows one of them."""
@@ -54,6 +61,41 @@ class Picture:
     name: str
     wide: Markup
     narrow: Markup
+
+    def alone(self) -> str:
+        """The wide drawing as a file of its own, in the colours of the light page."""
+        light = _light()
+        text = re.sub(r"var\(--([\w-]+)\)", lambda found: light[found[1]], self.wide)
+        style = (
+            f'text {{ font-family: "DejaVu Sans", sans-serif }} text:not([style*="fill"]) {{ fill: {light["ink"]} }}'
+        )
+        text = text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        return text.replace("<title", f"<style>{style}</style><title", 1) + "\n"
+
+
+def _light() -> dict[str, str]:
+    """The colours of the light page by name."""
+    sheet = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    return dict(re.findall(r"--([\w-]+): (#\w+);", sheet[: sheet.index("}")]))
+
+
+@contextmanager
+def part(axes: Axes, words: str, exposure: str = "", age: str = "") -> Iterator[None]:
+    """All that is drawn meanwhile belongs together: it has words to read when it is pointed at.
+
+    Args:
+        words: such as the class, the age and the hazard ratio.
+        exposure, age: by which a reader may choose it; empty where it is of all.
+    """
+    before = {id(artist) for artist in _drawn(axes)}
+    yield
+    for artist in _drawn(axes):
+        if id(artist) not in before:
+            artist.set_gid(f"{_PART}{exposure}¦{age}¦{words}")
+
+
+def _drawn(axes: Axes) -> list[Artist]:
+    return [*axes.lines, *axes.patches, *axes.collections, *axes.texts, *(axes.figure.texts if axes.figure else ())]
 
 
 class Sheet:
@@ -130,6 +172,7 @@ def _for_the_page(text: str, name: str) -> str:
     text = text[text.index(">", text.index("<svg")) + 1 :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"<style[^>]*>.*?</style>", "", text, count=1, flags=re.DOTALL)
+    text = _PARTED.sub(_opened, text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(?:xlink:)?href="#', f'href="#{name}-', text)
     text = text.replace("url(#", f"url(#{name}-")
@@ -137,3 +180,10 @@ def _for_the_page(text: str, name: str) -> str:
         text = text.replace(code, variable)
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)  # the page's own font
     return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _opened(found: re.Match[str]) -> str:
+    """The group of a part: by what it is chosen, and its words."""
+    exposure, age, words = found.groups()
+    chosen = "".join(f' data-{name}="{value}"' for name, value in (("exposure", exposure), ("age", age)) if value)
+    return f'<g class="part"{chosen}><title>{words}</title>'

@@ -12,7 +12,9 @@ from tests.processes import tspo
 
 _COSTS = {"seconds", "done_after_s", "peak_memory_mb", "finished", "fresh", "scans"}
 """What a run took, and what it found already there."""
-_TIMES = re.compile(r"run finished [^·]*·|<dt>Finished</dt><dd>[^<]*</dd>|<dt>Time</dt><dd>[^<]*</dd>")
+_TIMES = re.compile(
+    r"run finished [^·]*·|Run finished \\?[\dT:+-]+|<dt>Finished</dt><dd>[^<]*</dd>|<dt>Time</dt><dd>[^<]*</dd>"
+)
 _STEPS = re.compile(r"<summary>Steps: rows, time and memory</summary>.*?</details>", re.DOTALL)
 
 
@@ -27,7 +29,8 @@ def finished(small_cdm: Path, tmp_path_factory: pytest.TempPathFactory, prefect_
 
 def difference(one: Path, other: Path) -> list[str]:
     """Names of released files that differ between two runs, but for what a run took."""
-    names = sorted({path.name for out in (one, other) for path in (out / "release").iterdir()})
+    folders = [out / "release" for out in (one, other)]
+    names = sorted({str(p.relative_to(folder)) for folder in folders for p in folder.rglob("*") if p.is_file()})
     return [name for name in names if _content(one / "release" / name) != _content(other / "release" / name)]
 
 
@@ -36,7 +39,7 @@ def _content(path: Path) -> object:
         return "absent"
     if path.name == "run.json":
         return _without_costs(json.loads(path.read_text(encoding="utf-8")))
-    if path.name == "report.html":
+    if path.suffix in (".html", ".md"):
         return _STEPS.sub("", _TIMES.sub("", path.read_text(encoding="utf-8")))
     return path.read_bytes()
 

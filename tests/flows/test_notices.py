@@ -155,10 +155,10 @@ def test_the_study_ends_in_the_state_gate_failed(tmp_path: Path) -> None:
 def test_a_night_without_anything_new_does_nothing(small_cdm: Path, tmp_path: Path) -> None:
     settings = RunSettings(cdm=str(small_cdm), out=str(tmp_path / "run"), changes=SHORT, only_if_new=True)
     first = study(settings)
-    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "release").iterdir()}
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "release").rglob("*")}
     again = study(settings, return_state=True)
     assert again.name == NOTHING_NEW
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "release").iterdir()} == written
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "release").rglob("*")} == written
     outcome: Any = again.data
     assert (outcome.result.report, outcome.result.gate_failed) == (first.report, first.gate_failed)
 

@@ -228,13 +228,14 @@ def test_every_estimate_asked_for_has_a_row(finished_run: Path) -> None:
 
 
 def test_a_second_run_builds_nothing_and_gives_the_same_files(finished_run: Path, small_cdm: Path) -> None:
-    kept = {p.name: p.read_bytes() for p in (finished_run / "release").iterdir() if p.suffix in {".csv", ".parquet"}}
+    every = [p for p in (finished_run / "release").rglob("*") if p.suffix in {".csv", ".parquet", ".svg"}]
+    kept = {path: path.read_bytes() for path in every}
     done: list[str] = []
     with listening(lambda what, number, total: done.append(what)):
         study(RunSettings(cdm=str(small_cdm), out=str(finished_run)))
     record = json.loads((finished_run / "release" / "run.json").read_text())
     assert all(step["fresh"] for step in record["steps"])
-    assert {p.name: p.read_bytes() for p in (finished_run / "release").iterdir() if p.name in kept} == kept
+    assert {path: path.read_bytes() for path in every} == kept
     assert done[-1] == "report"
 
 

@@ -21,12 +21,10 @@ def target_trial(facts: Facts) -> Standard:
 
 def _eligibility(facts: Facts) -> Item:
     p = facts.protocol.population
+    lately = " who have not used these drugs lately, and" if p.washout_days else ""
     trial = (
-        f"Persons of {p.minimum_age_years} years and more without {facts.terms.outcome} who have not used these drugs "
-        "lately, and who could be given either kind of drug."
-        if p.washout_days
-        else f"Persons of {p.minimum_age_years} years and more without {facts.terms.outcome}, who could be given either "
-        "kind of drug."
+        f"Persons of {p.minimum_age_years} years and more without {facts.terms.outcome}{lately or ','} who could be "
+        "given either kind of drug."
     )
     rest = " Whether a person could be given either kind is not recorded; most are given neither."
     return Item("Eligibility", trial, facts.methods["Who"] + rest, "people")
