@@ -11,19 +11,14 @@ from random import Random
 import polars as pl
 
 from cohort.affinity import study_drugs
+from cohort.concept_sets import concept_set_items, concept_set_names
 from cohort.covariates import covariate_fault, covariate_names
 from cohort.diagnoses import load_diagnoses
 from cohort.errors import UsageError
 from cohort.paths import config_folder
 from cohort.protocol import Protocol
 from cohort.protocol_sections import Exposure
-from cohort.reference import (
-    concept_set_items,
-    concept_set_names,
-    load_affinities,
-    load_drugs,
-    load_findings,
-)
+from cohort.reference import load_affinities, load_drugs, load_findings
 
 EXPOSURES = ("tspo_binder", "tspo_non_binder", "tspo_unknown")
 """The exposures of every model, in the order of every table; the part behind `tspo_` is the TSPO class."""
@@ -202,22 +197,32 @@ def _concept_sets(protocol: Protocol) -> pl.DataFrame:
     for covariate in protocol.model.covariates:
         if fault := covariate_fault(covariate):
             raise UsageError(f"model.covariates: {fault}")
-    names = dict.fromkeys([*_other_sets(protocol), *covariate_names()])
-    items = [concept_set_items(names).with_columns(without_hierarchy_only=pl.lit(False))]
+    own = protocol.concept_sets
+    names = resolved_sets(protocol)
+    items = [concept_set_items(names, own).with_columns(without_hierarchy_only=pl.lit(False))]
     # Where a CDM has no hierarchy, the descendants of a set are written out in another, and go under its own name.
     for name, written_out in _written_out(names, protocol).items():
-        items.append(
-            concept_set_items([written_out]).with_columns(concept_set=pl.lit(name), without_hierarchy_only=pl.lit(True))
-        )
+        named = pl.lit(name).alias("concept_set")
+        items.append(concept_set_items([written_out], own).with_columns(named, without_hierarchy_only=pl.lit(True)))
     return pl.concat(items)
 
 
+def resolved_sets(protocol: Protocol) -> list[str]:
+    """The names of all concept sets that are looked up in the vocabulary, each once."""
+    return list(dict.fromkeys([*_other_sets(protocol), *covariate_names()]))
+
+
 def _written_out(names: Iterable[str], protocol: Protocol) -> dict[str, str]:
-    """Concept set -> the one that writes out its descendants: `x_explicit` for `x`, and what the protocol names."""
-    known, outcome = concept_set_names(), protocol.outcome
+    """Concept set -> the one that writes out its descendants: `x_explicit` for `x`, and what the protocol names.
+
+    A shipped one writes out a shipped set only: it says nothing of a set of that name that the protocol brings.
+    """
+    brought, outcome = protocol.concept_sets, protocol.outcome
+    known = {*concept_set_names(), *brought}
     found = {name: f"{name}_explicit" for name in names if f"{name}_explicit" in known and name != outcome.concept_set}
-    own = {outcome.concept_set: outcome.explicit_concept_set} if outcome.explicit_concept_set else {}
-    return own | found
+    if outcome.explicit_concept_set:
+        found[outcome.concept_set] = outcome.explicit_concept_set
+    return {name: written for name, written in found.items() if name not in brought or written in brought}
 
 
 def _diagnosis_sets(protocol: Protocol) -> pl.DataFrame:

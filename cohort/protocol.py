@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from cohort.concept_sets import ConceptSetItem, concept_set_names, load_concept_set
 from cohort.covariates import covariate_fault
 from cohort.diagnoses import PRIMARY_DIAGNOSIS, load_diagnoses
 from cohort.errors import UsageError, brief, listed, nearest
@@ -37,8 +38,10 @@ from cohort.protocol_sections import (
     Study,
     Supply,
 )
+from cohort.reference import Name
 from cohort.toml_file import read_toml, toml_values
 
+_SETS = "concept_sets."
 _FOLDERS = ("inputs", "models", "spill")
 """Folders of a run beside which those of its analyses lie: no analysis has such a name."""
 
@@ -65,6 +68,12 @@ class Protocol(Section):
         (),
         description="Grids of analyses (`[[grid]]`): fields with lists of values, crossed; the name of a cell says "
         f"what it changes. {MOST_CELLS} cells at most are run, and one that changes nothing is not run again.",
+    )
+    concept_sets: Mapping[Name, tuple[ConceptSetItem, ...]] = Field(
+        {},
+        description="Concept sets of your own: a name, and the JSON file that ATLAS exported, beside the protocol. The "
+        "name stands for that file wherever the protocol names a concept set, also in place of a shipped one. Of a "
+        "cohort definition, one of its concept sets: `cohort.json#Dementia`.",
     )
     preset: Preset | None = Field(None, description="The published design that the protocol follows.")
     published: tuple[Published, ...] = Field(
@@ -178,20 +187,56 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
     """
     path = _located(path) if path else config_folder() / "study.toml"
     data = read_toml(path, "protocol")
+    sets = data.get("concept_sets", {})
+    if not isinstance(sets, Mapping):
+        said = f"such as dementia = 'our_dementia.json'; got '{brief(str(sets))}'"
+        raise UsageError(f"{path}: [concept_sets] is a table of names and files, {said}")
+    data["concept_sets"] = {name: _own_set(name, file, path.parent) for name, file in sets.items()}
     protocol = _validated(data, str(path))
     parsed = dict(_parse_change(change) for change in changes)
     if parsed:
         protocol = _validated(_with_changes(protocol.model_dump(), parsed), "--set")
     if protocol.preset:
         given = {f"{section}.{name}" for section in SECTIONS for name in data.get(section, {})}
-        require_what_is_open(protocol.preset, given | {".".join(_place(key)) for key in parsed}, path.stem)
+        require_what_is_open(
+            protocol.preset, given | {".".join(_place(key)) for key in parsed if not key.startswith(_SETS)}, path.stem
+        )
     asked = [(f"[[analysis]] {spec.name}", spec.changes) for spec in protocol.analysis]
+    _require_that_all_are_named(protocol, path)
     for name, fields in asked + [(f"[[grid]] {cell.name}", dict(cell.changes)) for cell in protocol.cells]:
         try:
             protocol.alone(**fields)
         except UsageError as error:
             raise UsageError(f"{path}, {brief(name)}: {error}") from None
     return protocol
+
+
+def _require_that_all_are_named(protocol: Protocol, path: Path) -> None:
+    """A concept set that nothing names is most likely misspelt."""
+    named = {*concept_set_names(), *_words(protocol.model_dump(exclude={"concept_sets"}))}
+    named |= {f"{name}_explicit" for name in named}
+    for name in protocol.concept_sets:
+        if name not in named:
+            raise UsageError(
+                f"{path}, [concept_sets]: nothing in the protocol names '{brief(name)}'{nearest(name, named)}; name it "
+                "where it is to be used, or leave it out"
+            )
+
+
+def _words(value: object) -> Iterator[str]:
+    """Every text in nested values."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
+        yield from _words(inner)
+
+
+def _own_set(name: str, file: object, beside: Path) -> object:
+    """The items of a concept set that the protocol brings."""
+    if not isinstance(file, str) or ".json" not in file:
+        got = f"got '{brief(str(file))}'"
+        raise UsageError(f"[concept_sets], {brief(name)}: a JSON file is wanted, such as '{brief(name)}.json'; {got}")
+    return load_concept_set(beside / file).model_dump()["items"]
 
 
 def leaf_fields() -> Iterator[tuple[str, str, Any]]:
@@ -240,7 +285,11 @@ def _parse_change(change: str) -> tuple[str, object]:
 
 
 def _with_changes(data: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
-    placed = {_place(key): value for key, value in changes.items()}
+    own = {key: value for key, value in changes.items() if key.startswith(_SETS)}
+    for key, file in own.items():
+        name = key.removeprefix(_SETS)
+        data["concept_sets"] = {**data["concept_sets"], name: _own_set(name, file, Path())}
+    placed = {_place(key): value for key, value in changes.items() if key not in own}
     if ("outcome", "diagnosis") in placed:
         placed = _following(data, str(placed["outcome", "diagnosis"])) | placed
     for (section, name), value in placed.items():

@@ -1,19 +1,15 @@
-"""The facts in `config/`: study drugs, TSPO measurements and concept sets, each with its source.
+"""The facts in `config/`: study drugs and TSPO measurements, each with its source. Concept sets: `cohort.concept_sets`.
 
-In: the CSV and JSON files of the configuration folder. Out: frozen rows, checked when they are read. No fact
+In: the CSV files of the configuration folder. Out: frozen rows, checked when they are read. No fact
 of the study stands in code: it stands in a row here, and a row without a source is an error.
 """
 
-import json
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cohort.errors import UsageError, brief, nearest
+from cohort.errors import nearest
 from cohort.paths import config_folder
 from cohort.typed_csv import read_csv
 
@@ -94,25 +90,6 @@ class Finding(_Fact):
     why: Text = Field(description="Why.")
 
 
-class ConceptSetItem(_Fact):
-    """One concept of a concept set, with ATLAS's three flags."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True)
-
-    concept_id: int = Field(alias="CONCEPT_ID", gt=0, lt=2**63)
-    concept_name: str = Field("", alias="CONCEPT_NAME")
-    include_descendants: bool = Field(False, alias="includeDescendants")
-    is_excluded: bool = Field(False, alias="isExcluded")
-    include_mapped: bool = Field(False, alias="includeMapped")
-
-
-class ConceptSet(_Fact):
-    """A named set of concepts."""
-
-    name: str
-    items: tuple[ConceptSetItem, ...]
-
-
 def load_drugs(folder: Path | None = None) -> tuple[Drug, ...]:
     """The study drugs of `drugs.csv`, in its order.
 
@@ -156,95 +133,5 @@ def load_affinities(folder: Path | None = None) -> tuple[Affinity, ...]:
     return read_csv(_in(folder, "tspo_affinity.csv"), Affinity, check=check)
 
 
-def concept_set_names(folder: Path | None = None) -> tuple[str, ...]:
-    """The names of the concept sets in the configuration folder, sorted."""
-    return tuple(sorted(path.stem for path in _in(folder, "concept_sets").glob("*.json")))
-
-
-def load_concept_set(name_or_path: str | Path, folder: Path | None = None) -> ConceptSet:
-    """Read a concept set as ATLAS exports it.
-
-    Args:
-        name_or_path: a name of `config/concept_sets`, or the path of a JSON file (`sets/my_set.json`).
-        folder: the configuration folder; None for the shipped one.
-
-    Raises:
-        UsageError: an unknown name, a file that is no concept set, or one that the study cannot resolve.
-    """
-    path = _concept_set_path(name_or_path, folder)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no concept set at {path}.") from None
-    except RecursionError:
-        raise UsageError(f"{path} cannot be read as JSON: lists in lists, too many. Export it again.") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as JSON: {brief(str(error), 200)}. Export it again.") from None
-    items = tuple(_item(path, number, raw) for number, raw in enumerate(_raw_items(path, content), start=1))
-    _check_items(path, items)
-    return ConceptSet(name=path.stem, items=items)
-
-
-def concept_set_items(names: Iterable[str | Path], folder: Path | None = None) -> pl.DataFrame:
-    """Concept sets as one table, a row per item: what SQL resolves against the site's vocabulary.
-
-    Returns:
-        concept_set (str), concept_id (int64), include_descendants (bool), is_excluded (bool).
-
-    Raises:
-        UsageError: as `load_concept_set`; or two different files would share a name.
-    """
-    sets = [load_concept_set(name, folder) for name in dict.fromkeys(names)]
-    called = [concept_set.name for concept_set in sets]
-    if twice := [name for name in called if called.count(name) > 1]:
-        raise UsageError(f"Two concept sets are called '{twice[0]}'; rename one of the files.")
-    schema = {"concept_set": pl.String, "concept_id": pl.Int64, "include_descendants": pl.Boolean}
-    rows = [(s.name, i.concept_id, i.include_descendants, i.is_excluded) for s in sets for i in s.items]
-    return pl.DataFrame(rows, schema=schema | {"is_excluded": pl.Boolean}, orient="row")
-
-
 def _in(folder: Path | None, name: str) -> Path:
     return (folder or config_folder()) / name
-
-
-def _concept_set_path(name_or_path: str | Path, folder: Path | None) -> Path:
-    path = Path(name_or_path)
-    if path.suffix == ".json" or path.name != str(name_or_path):
-        return path
-    known = concept_set_names(folder)
-    if str(name_or_path) not in known:
-        raise UsageError(f"There is no concept set '{brief(str(name_or_path))}'{nearest(str(name_or_path), known)}")
-    return _in(folder, "concept_sets") / f"{name_or_path}.json"
-
-
-def _raw_items(path: Path, content: object) -> list[object]:
-    """The items of an ATLAS export, bare or wrapped with its id and name."""
-    if isinstance(content, dict):
-        content = content.get("expression", content)
-    if not isinstance(content, dict) or not isinstance(content.get("items"), list):
-        raise UsageError(f'{path} is no concept set: it needs {{"items": [...]}}, as ATLAS exports it.')
-    return list(content["items"])
-
-
-def _item(path: Path, number: int, raw: object) -> ConceptSetItem:
-    try:
-        if not isinstance(raw, dict) or not isinstance(raw.get("concept"), dict):
-            raise UsageError(f"{path}, item {number}: no concept; export it again.")
-        return ConceptSetItem.model_validate(raw["concept"] | raw)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise UsageError(f"{path}, item {number}: {where}: {fault['msg']}; export it again.") from None
-
-
-def _check_items(path: Path, items: tuple[ConceptSetItem, ...]) -> None:
-    times = Counter(item.concept_id for item in items)
-    if twice := [concept_id for concept_id, count in times.items() if count > 1]:
-        raise UsageError(f"{path}: concept {twice[0]} stands twice; keep one item.")
-    if mapped := [item.concept_id for item in items if item.include_mapped]:
-        raise UsageError(
-            f"{path}: {len(mapped)} item(s), first {mapped[0]}, ask for mapped source concepts; the study "
-            "reads standard concepts: set includeMapped to false."
-        )
-    if all(item.is_excluded for item in items):
-        raise UsageError(f"{path} includes no concept and would find nobody; add one.")

@@ -5,7 +5,9 @@ file appears whole or not at all.
 """
 
 import datetime as dt
+import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,6 +18,7 @@ from cohort.balance import balance_table
 from cohort.channelling import counted
 from cohort.channelling_table import channelling_check, release_channelling
 from cohort.class_check_table import class_check_table
+from cohort.concept_sets import concept_set_of
 from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK
 from cohort.cross_check import cross_check
@@ -28,7 +31,14 @@ from cohort.errors import ConservationError
 from cohort.evidence import drug_table
 from cohort.feasibility import told_snapshot
 from cohort.imputation import pooled
-from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, age_stratum_labels, classified_drugs, dose_category_labels
+from cohort.inputs import (
+    EXPOSURES,
+    UNKNOWN_DOSE,
+    age_stratum_labels,
+    classified_drugs,
+    dose_category_labels,
+    resolved_sets,
+)
 from cohort.interchange import cohort_tables, hades_tables, summarised_result
 from cohort.models import prepared_time
 from cohort.models.rows import unmade
@@ -116,14 +126,30 @@ def write_release(
     _write_cohort(prepared, protocol, tables)
     whole_record = _run_record(prepared, protocol, balances, result, record)
     released["summarised_result"] = summarised_result(released, whole_record)
+    _write_files(release, released, whole_record, protocol)
+    return result.diagnostics
+
+
+def _write_files(
+    release: Path, released: Mapping[str, pl.DataFrame], record: Mapping[str, Any], protocol: Protocol
+) -> None:
+    """The tables, the same for tools of others, the concept sets as ATLAS reads them, and the record last."""
+    for folder in ("hades", "concept_sets"):  # a former run may have had other ones
+        shutil.rmtree(release / folder, ignore_errors=True)
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)
     write_table(release / "estimates.parquet", released["estimates"])
-    (release / "hades").mkdir(exist_ok=True)
-    for name, table in hades_tables(released, whole_record).items():
-        write_table(release / "hades" / f"{name}.csv", table)
-    write_json(release / "run.json", whole_record)
-    return result.diagnostics
+    for name, table in hades_tables(released, record).items():
+        write_table(_folder(release, "hades") / f"{name}.csv", table)
+    for name in resolved_sets(protocol):
+        found = concept_set_of(name, protocol.concept_sets)
+        write_json(_folder(release, "concept_sets") / f"{name}.json", found.as_atlas())
+    write_json(release / "run.json", record)
+
+
+def _folder(release: Path, name: str) -> Path:
+    (release / name).mkdir(exist_ok=True)
+    return release / name
 
 
 def _write_cohort(prepared: Prepared, protocol: Protocol, tables: Mapping[str, TableRef]) -> None:

@@ -71,6 +71,16 @@ CONFIG_FILES = {
 }
 
 
+_BROUGHT = """```toml
+[concept_sets]
+dementia = "sets/our_dementia.json"
+```
+
+For one run: `tspo run --set concept_sets.dementia=our_dementia.json`. The items go into the protocol's hash and into
+`run.json`; `release/concept_sets/` has every set that a run looked up, for ATLAS to import. Where the CDM has no
+`concept_ancestor`, a set of your own finds what is written in it; `dementia_explicit` can be brought too."""
+
+
 def spec_readme(root: Path = ROOT) -> str:
     """The rules of the study: per spec module its question, per test the rule that it holds."""
     parts = [
@@ -137,6 +147,8 @@ def config_readme(root: Path = ROOT) -> str:
             parts += [f"### [{section}]", str(field.description), _field_table(field.annotation, with_defaults=True)]
         elif section in _LISTS:
             parts += _more_analyses(section, str(field.description))
+        elif section == "concept_sets":
+            parts += ["### [concept_sets]", str(field.description), _BROUGHT]
     for file, model in {"drugs.csv": Drug, "tspo_affinity.csv": Affinity, "covariates.csv": Covariate}.items():
         parts += [f"## Columns of {file}", _field_table(model, with_defaults=False)]
     return "\n\n".join([*parts, *_outcomes(), *_presets(), *_worlds()]) + "\n"

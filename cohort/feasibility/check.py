@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from cohort.concept_sets import concept_set_of
 from cohort.engine import create_tables, load_steps
 from cohort.feasibility.capabilities import Capability, Found, capabilities
 from cohort.feasibility.concepts import NamedConcepts, named_concepts
@@ -109,6 +110,7 @@ def check(cdm: Cdm, protocol: Protocol, today: dt.date | None = None) -> Check:
         look_for_entrants(cdm, protocol)
     tables = tables_found(cdm, surveyed.rows, said)
     used = used_sets(protocol)
+    sets = [concept_set_of(name, protocol.concept_sets) for name in used]
     broken = {table: _broken(connection, table) for table in RULES if surveyed.rows[table]}
     knows_concepts = bool(surveyed.rows["concept"])
     found = Found(
@@ -144,7 +146,7 @@ def check(cdm: Cdm, protocol: Protocol, today: dt.date | None = None) -> Check:
             for rule, says in RULES[table].items()
         ),
         fills=drug_fills(fills, said),
-        concepts=named_concepts(concepts, used, knows_standard=_reads(cdm, "concept", "standard_concept"))
+        concepts=named_concepts(concepts, sets, knows_standard=_reads(cdm, "concept", "standard_concept"))
         if knows_concepts
         else (),
         capabilities=capabilities(found, protocol, said),

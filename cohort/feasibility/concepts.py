@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from cohort.reference import load_concept_set
+from cohort.concept_sets import ConceptSet
 
 DRUGS = "study drugs"
 
@@ -39,7 +39,7 @@ class NamedConcepts(BaseModel):
 
 
 def named_concepts(
-    table: pl.DataFrame, used: Collection[str], *, knows_standard: bool = True
+    table: pl.DataFrame, used: Collection[ConceptSet], *, knows_standard: bool = True
 ) -> tuple[NamedConcepts, ...]:
     """The study drugs, then the used concept sets by name.
 
@@ -50,16 +50,19 @@ def named_concepts(
     rows = table.sort("asked_by", "concept_id").to_dicts()
     fine = {"standard"} if knows_standard else {"standard", "not standard"}
     drugs = [row for row in rows if row["kind"] == "drug"]
-    sets = {name: [row for row in rows if row["kind"] == "concept set" and row["asked_by"] == name] for name in used}
+    of_sets = [row for row in rows if row["kind"] == "concept set"]
     own = {row["concept_id"]: str(row["asked_by"]).replace("_", " ") for row in drugs}
     return (
         _entry(DRUGS, drugs, own, fine),
-        *(_entry(name, sets[name], _names(name), fine) for name in sorted(sets)),
+        *(
+            _entry(one.name, [row for row in of_sets if row["asked_by"] == one.name], _names(one), fine)
+            for one in sorted(used, key=lambda one: one.name)
+        ),
     )
 
 
-def _names(concept_set: str) -> dict[int, str]:
-    return {item.concept_id: item.concept_name for item in load_concept_set(concept_set).items}
+def _names(concept_set: ConceptSet) -> dict[int, str]:
+    return {item.concept_id: item.concept_name for item in concept_set.items}
 
 
 def _entry(name: str, rows: list[dict[str, object]], own: Mapping[int, str], fine: Collection[str]) -> NamedConcepts:

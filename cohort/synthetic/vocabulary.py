@@ -14,9 +14,10 @@ from typing import Any
 import polars as pl
 
 from cohort import __version__
+from cohort.concept_sets import concept_set_names, load_concept_set
 from cohort.errors import UsageError, nearest
 from cohort.paths import config_folder
-from cohort.reference import concept_set_names, load_concept_set, load_drugs
+from cohort.reference import load_drugs
 from cohort.synthetic.gaps import Gaps
 from cohort.synthetic.ingredients import Item
 from cohort.synthetic.parameters import Parameters

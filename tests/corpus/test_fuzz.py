@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from cohort.concept_sets import concept_set_items
 from cohort.errors import UsageError
 from cohort.expectation.reader import read_expectations
 from cohort.inputs import study_inputs, study_parameters
 from cohort.paths import config_folder
 from cohort.protocol import Protocol, leaf_fields, load_protocol
-from cohort.reference import concept_set_items
 from cohort.typed_csv import read_csv
 
 EXAMPLES = int(os.environ.get("TSPO_EXAMPLES", "100"))

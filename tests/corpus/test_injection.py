@@ -11,10 +11,11 @@ import pytest
 from click.testing import Result
 
 from cohort.analyses import PRIMARY
+from cohort.concept_sets import concept_set_items
 from cohort.engine import steps_for
 from cohort.errors import UsageError
 from cohort.paths import config_folder
-from cohort.reference import concept_set_items, load_drugs
+from cohort.reference import load_drugs
 from cohort.study import RunSettings, build_table, fit_one, prepare_run, read_models, tables_of
 from tests.corpus.cases import CdmCase, broken_cdm, cdm_cases
 from tests.processes import tspo

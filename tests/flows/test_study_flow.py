@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.client.schemas.sorting import TaskRunSort
 
 from cohort.analyses import PRIMARY, analyses
+from cohort.concept_sets import load_concept_set
 from cohort.engine import load_steps
 from cohort.errors import CannotStudy, TspoError
 from cohort.grid import file_name
@@ -155,6 +156,12 @@ def test_the_tables_for_hades_are_as_their_specification_says_and_hold_the_relea
     ratios = pl.read_csv(release / "hades" / "cm_result.csv", infer_schema_length=None)
     assert ratios.height == estimates.height
     assert sorted(ratios.get_column("rr").drop_nulls()) == sorted(estimates.get_column("hazard_ratio").drop_nulls())
+
+
+def test_every_concept_set_that_was_looked_up_is_there_for_atlas(finished_run: Path) -> None:
+    found = {path.stem: json.loads(path.read_text()) for path in (finished_run / "release" / "concept_sets").iterdir()}
+    assert {"dementia", "antidementia_drugs", "depression"} <= set(found)
+    assert {name: load_concept_set(name).as_atlas() for name in found} == found
 
 
 def test_the_cohort_for_omop_tools_keeps_their_rules(finished_run: Path, small_cdm: Path) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from cohort.concept_sets import concept_set_names, load_concept_set
 from cohort.covariates import covariate_names, load_covariates
 from cohort.errors import UsageError
 from cohort.inputs import study_inputs
 from cohort.protocol import Protocol
-from cohort.reference import concept_set_names, load_concept_set, load_drugs
+from cohort.reference import load_drugs
 
 FORBIDDEN = [row.concept_set for row in load_covariates() if row.adjust == "never"]
 

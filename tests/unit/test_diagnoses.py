@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 
 from cohort.analyses import PRIMARY, analyses
+from cohort.concept_sets import concept_set_names
 from cohort.covariates import covariate_names
 from cohort.diagnoses import PRIMARY_DIAGNOSIS, Diagnosis, load_diagnoses, words_of
 from cohort.errors import UsageError
 from cohort.inputs import study_inputs, study_parameters
 from cohort.protocol import Protocol, load_protocol
 from cohort.protocol_sections import Outcome, Population, Study
-from cohort.reference import concept_set_names
 
 OTHERS = [name for name in load_diagnoses() if name != PRIMARY_DIAGNOSIS]
 BIPOLAR = "bipolar_disorder"

@@ -6,12 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cohort.concept_sets import concept_set_names, load_concept_set
 from cohort.diagnoses import load_diagnoses
 from cohort.engine import create_tables
 from cohort.feasibility import resolve_vocabulary, survey
 from cohort.inputs import study_parameters
 from cohort.protocol import Protocol
-from cohort.reference import concept_set_names, load_concept_set
 from cohort.source import open_cdm
 from tests.conftest import shared_data
 

@@ -9,20 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cohort.concept_sets import concept_set_items, concept_set_names, load_concept_set
 from cohort.errors import UsageError
 from cohort.paths import config_folder
 from cohort.protocol import Protocol
-from cohort.reference import (
-    EQUIVALENCE_TABLES,
-    Affinity,
-    Drug,
-    concept_set_items,
-    concept_set_names,
-    load_affinities,
-    load_concept_set,
-    load_drugs,
-    load_findings,
-)
+from cohort.reference import EQUIVALENCE_TABLES, Affinity, Drug, load_affinities, load_drugs, load_findings
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference facts are not beside the checkout")
@@ -517,7 +508,7 @@ def test_a_site_may_bring_its_own_folder_of_facts(folder):
     (folder / "concept_sets").mkdir()
     atlas(folder / "concept_sets" / "own.json", item(7))
     assert concept_set_names(folder) == ("own",)
-    assert concept_set_items(["own"], folder).rows() == [("own", 7, False, False)]
+    assert [one.concept_id for one in load_concept_set("own", folder).items] == [7]
     assert load_drugs(folder) == load_drugs()
     assert load_affinities(folder) == load_affinities()
 
