@@ -178,7 +178,8 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
     """Read a protocol and apply `key=value` changes.
 
     Args:
-        path: a TOML file, or the name of a preset; None for the primary protocol, `config/study.toml`.
+        path: a TOML file, the record of a run (`run.json`), whose protocol is meant, or the name of a preset; None for
+            the primary protocol, `config/study.toml`.
         changes: such as `exposure.lag_days=0` or, where the last word is unambiguous, `lag_days=0`; values are TOML.
 
     Raises:
@@ -186,12 +187,13 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
             open that nothing sets.
     """
     path = _located(path) if path else config_folder() / "study.toml"
-    data = read_toml(path, "protocol")
+    data = _of_a_run(path) if path.suffix == ".json" else read_toml(path, "protocol")
     sets = data.get("concept_sets", {})
     if not isinstance(sets, Mapping):
         said = f"such as dementia = 'our_dementia.json'; got '{brief(str(sets))}'"
         raise UsageError(f"{path}: [concept_sets] is a table of names and files, {said}")
-    data["concept_sets"] = {name: _own_set(name, file, path.parent) for name, file in sets.items()}
+    if path.suffix != ".json":  # a record holds what was in the files
+        data["concept_sets"] = {name: _own_set(name, file, path.parent) for name, file in sets.items()}
     protocol = _validated(data, str(path))
     parsed = dict(_parse_change(change) for change in changes)
     if parsed:
@@ -209,6 +211,19 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
         except UsageError as error:
             raise UsageError(f"{path}, {brief(name)}: {error}") from None
     return protocol
+
+
+def _of_a_run(path: Path) -> dict[str, Any]:
+    """The protocol in the record of a run."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no protocol at {path}.") from None
+    except (OSError, ValueError, RecursionError):
+        raise UsageError(f"{path} cannot be read as the record of a run (run.json).") from None
+    if not isinstance(record, dict) or not isinstance(record.get("protocol"), dict):
+        raise UsageError(f"{path} is no record of a run: it has no protocol. Name its run.json, or a TOML file.")
+    return dict(record["protocol"])
 
 
 def _require_that_all_are_named(protocol: Protocol, path: Path) -> None:

@@ -5,7 +5,6 @@ file appears whole or not at all.
 """
 
 import datetime as dt
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from cohort.engine import TableRef
 from cohort.errors import ConservationError
 from cohort.evidence import drug_table
 from cohort.feasibility import told_snapshot
+from cohort.files import appearing_folder
 from cohort.imputation import pooled
 from cohort.inputs import (
     EXPOSURES,
@@ -47,7 +47,7 @@ from cohort.protocol_release import Disclosure
 from cohort.results import OVERALL, Diagnostic, ModelResult, diagnostics_frame, estimates_frame
 from cohort.reversibility_tables import reversibility_tables
 from cohort.rounding import round_count, rounded
-from cohort.run import peak_memory_mb, versions, write_json, write_table
+from cohort.run import json_text, peak_memory_mb, versions, write_json, write_table
 from cohort.source import released_location
 from cohort.study import Prepared, forget_settings, read_models
 from cohort.use_pattern_table import use_pattern_table
@@ -134,22 +134,17 @@ def _write_files(
     release: Path, released: Mapping[str, pl.DataFrame], record: Mapping[str, Any], protocol: Protocol
 ) -> None:
     """The tables, the same for tools of others, the concept sets as ATLAS reads them, and the record last."""
-    for folder in ("hades", "concept_sets"):  # a former run may have had other ones
-        shutil.rmtree(release / folder, ignore_errors=True)
     for name, table in released.items():
         write_table(release / f"{name}.csv", table)
     write_table(release / "estimates.parquet", released["estimates"])
-    for name, table in hades_tables(released, record).items():
-        write_table(_folder(release, "hades") / f"{name}.csv", table)
-    for name in resolved_sets(protocol):
-        found = concept_set_of(name, protocol.concept_sets)
-        write_json(_folder(release, "concept_sets") / f"{name}.json", found.as_atlas())
+    with appearing_folder(release / "hades") as folder:
+        for name, table in hades_tables(released, record).items():
+            table.write_csv(folder / f"{name}.csv")
+    with appearing_folder(release / "concept_sets") as folder:
+        for name in resolved_sets(protocol):
+            text = json_text(concept_set_of(name, protocol.concept_sets).as_atlas())
+            (folder / f"{name}.json").write_text(text, encoding="utf-8")
     write_json(release / "run.json", record)
-
-
-def _folder(release: Path, name: str) -> Path:
-    (release / name).mkdir(exist_ok=True)
-    return release / name
 
 
 def _write_cohort(prepared: Prepared, protocol: Protocol, tables: Mapping[str, TableRef]) -> None:

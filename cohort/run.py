@@ -137,7 +137,12 @@ def return_memory() -> None:
 def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write JSON for people and machines; the file appears whole or not at all."""
     with appearing(path) as part:
-        part.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+        part.write_text(json_text(content), encoding="utf-8")
+
+
+def json_text(content: Mapping[str, Any] | Sequence[Any]) -> str:
+    """JSON for people and machines."""
+    return json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def write_table(path: Path, table: pl.DataFrame, key: str = "") -> None:

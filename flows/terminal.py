@@ -12,7 +12,19 @@ _WORDS = {
     *("expectation", "expected", "found"),
     *("analysis", "tables", "models", "state", "why"),
     *("scenario", "verdict"),
-    *("found", "columns missing", "read as", "rule", "what", "concepts of", "first", "capability", "why", "of"),
+    *(
+        "found",
+        "columns missing",
+        "read as",
+        "rule",
+        "what",
+        "concepts of",
+        "first",
+        "capability",
+        "why",
+        "of",
+        "why not",
+    ),
 }
 """Columns that hold words, and stand to the left."""
 

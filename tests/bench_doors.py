@@ -17,8 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from cohort.study import RunSettings, prepare_run
+from cohort.unorchestrated import finish
 from tests.bench_scale import tspo
-from tests.bench_unorchestrated import finish
 from tests.doors.server import binaries, running
 from tests.doors.writers import STYLES, parquet_folder, tables_of_file, text_folder
 

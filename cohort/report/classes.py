@@ -7,10 +7,13 @@ and once for dark.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from cohort.results import CONTRAST
 
+STYLE = Path(__file__).with_name("report.css")
+"""The style sheet of every page."""
 LineStyle = Literal["-", "--", "-.", ":"]
 
 

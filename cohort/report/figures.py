@@ -12,6 +12,7 @@ from cohort.report.class_checks import drug_groups
 from cohort.report.classes import CLASSES, EXPOSURES, Look
 from cohort.report.comparison import COMPARED, bound_effects, bounds
 from cohort.report.composition import composition, compositions
+from cohort.report.design import design
 from cohort.report.effects import Effect
 from cohort.report.ends import ends
 from cohort.report.flow import flow, steps
@@ -45,6 +46,7 @@ def figures(study: Study) -> dict[str, Picture | None]:
         "channelling": channelling_picture(release),
         "incidence": incidence(curves, names, _said_of_curves(release, names)) if curves else None,
         "flow": flow(criteria) if criteria else None,
+        "design_picture": design(study.protocol) if study.protocol else None,
         "composition": composition(parts, terms.drug_unit) if release.drugs else None,
         "bounds_picture": _bounds_picture(study),
         "by_drug": _drug_picture(study),

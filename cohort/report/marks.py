@@ -45,6 +45,8 @@ def ratio_axis(axes: Axes, scale: RatioScale, has_labels: bool) -> None:
 
 def read_off(axes: Axes, places: Sequence[float], words: Sequence[str], exposure: str = "") -> None:
     """What the lines of a panel say at places along it, to be read by pointing anywhere above or below the place."""
+    if not places:
+        return
     lower, upper = axes.get_xlim()
     edges = [lower, *((a + b) / 2 for a, b in pairwise(places)), upper]
     for left, right, said in zip(edges[:-1], edges[1:], words, strict=True):

@@ -4,7 +4,6 @@ In: the folder `release/` and, for synthetic data, the truth. Out: `release/repo
 standards. The same files give the same bytes.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ from markupsafe import Markup
 
 from cohort.analyses import PRIMARY
 from cohort.diagnoses import DIED, load_diagnoses
-from cohort.files import appearing
+from cohort.files import appearing, appearing_folder
 from cohort.report import numbers, published, tables
 from cohort.report.baseline import HEADINGS, adjustment_rows, baseline_groups, said_of_adjustment, said_of_balance
 from cohort.report.channelling import new_start, said_of_starts, starts_rows
 from cohort.report.checks import VERDICTS, checks, tally
 from cohort.report.class_checks import check_groups, said_of_permutation
-from cohort.report.classes import CLASSES, EXPOSURES
+from cohort.report.classes import CLASSES, EXPOSURES, STYLE
 from cohort.report.comparison import COMPARED, bounds, other_analyses
 from cohort.report.conclusions import MARKS, conclusions, summed_up
 from cohort.report.coverage import coverage_by_class, coverage_groups, supply_rows
@@ -62,11 +61,11 @@ def build_report(release: Path, truth: Mapping[str, Any] | None = None) -> Path:
     study = Study.of(read_release(release), truth)
     filled = standards(study)
     parts = estimator_parts(study.release) | figures(study)
-    files = {f"{FIGURES}/{picture.name}.svg": picture.alone() for picture in _pictures(parts)}
-    files |= {STANDARDS: as_markdown(study.title, filled), PAGE: _render(study, filled, parts)}
-    shutil.rmtree(release / FIGURES, ignore_errors=True)
-    (release / FIGURES).mkdir()
-    for name, text in files.items():  # the page last: with it a release is finished
+    with appearing_folder(release / FIGURES) as folder:
+        for picture in _pictures(parts):
+            (folder / f"{picture.name}.svg").write_text(picture.alone(), encoding="utf-8")
+    pages = {STANDARDS: as_markdown(study.title, filled), PAGE: _render(study, filled, parts)}
+    for name, text in pages.items():  # the page last: with it a release is finished
         with appearing(release / name) as part:
             part.write_text(text, encoding="utf-8")
     return release / PAGE
@@ -84,7 +83,7 @@ def _render(study: Study, filled: Sequence[Standard], drawn: Mapping[str, Any]) 
     found = checks(release)
     concluded = conclusions(release, terms)
     return _environment().get_template("report.html.j2").render(
-        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        style=Markup(STYLE.read_text(encoding="utf-8")),
         script=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
         title=study.title,
         run=release.run,

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import matplotlib
@@ -18,6 +17,8 @@ from markupsafe import Markup, escape
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from cohort.report.classes import STYLE
 
 WIDE: Final = 860
 NARROW: Final = 350
@@ -75,7 +76,7 @@ class Picture:
 
 def _light() -> dict[str, str]:
     """The colours of the light page by name."""
-    sheet = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    sheet = STYLE.read_text(encoding="utf-8")
     return dict(re.findall(r"--([\w-]+): (#\w+);", sheet[: sheet.index("}")]))
 
 

@@ -1,127 +1,100 @@
 """`tspo compare`: two runs beside each other."""
 
-import json
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cohort.errors import UsageError
+from cohort.files import appearing
 from flows.cli.options import GATE_FAILED
-from flows.terminal import print_rows
+from flows.terminal import print_rows, progress
 
 if TYPE_CHECKING:
-    import polars as pl
+    from cohort.comparison import Share
+    from cohort.run import RunFolder
 
-    from cohort.comparison import Effects
-
-_HIDDEN = "-"
+Records = tuple[Mapping[str, Any], Mapping[str, Any]]
+_MOST = 40
+"""So many letters of a value are told."""
 
 
 @click.command()
 @click.argument("before", metavar="BEFORE")
 @click.argument("after", metavar="AFTER")
-def compare(before: str, after: str) -> None:
+@click.option(
+    "--cdm",
+    metavar="CDM",
+    help="The CDM that both runs read, or the first alone: say how much of the change belongs to each cause, by runs "
+    "made anew in which one at a time is swapped.",
+)
+@click.option("--cdm-after", metavar="CDM", help="The CDM that the second run read, if it is another.")
+@click.option("--html", "page", metavar="FILE", help="Write it as a page too.")
+def compare(before: str, after: str, cdm: str | None, cdm_after: str | None, page: str | None) -> None:
     """Say what differs between two runs: what went in, what came out, and what both tell together.
 
     Exit code 3: with both at hand a small count can be had by subtraction.
 
     \b
     Example: tspo compare runs/march runs/april
+    Example: tspo compare runs/march runs/april --cdm march.duckdb --cdm-after april.duckdb --html april.html
     """
-    from cohort.comparison import causes, effects, revealed
+    from cohort.comparison import causes, comparison_page, effects, revealed, words
     from cohort.report.release import read_release
     from cohort.run import RunFolder
 
-    one, other = (RunFolder(Path(folder)) for folder in (before, after))
-    if one.root.resolve() == other.root.resolve():
+    if cdm_after and not cdm:
+        raise UsageError("--cdm-after needs --cdm: the CDM that the first run read.")
+    runs = RunFolder(Path(before)), RunFolder(Path(after))
+    if runs[0].root.resolve() == runs[1].root.resolve():
         raise UsageError("Both are the same folder; name two runs.")
-    records = read_release(one.release).run, read_release(other.release).run
-    _print_causes(causes(one, other, records))
-    _print_effects(effects(one.release, other.release))
-    cells = revealed(one.release, other.release, records)
-    for found in cells:
-        click.echo(
-            f"warning: {found.cells:,} of {found.column} in {found.table} differ by little from one release to the "
-            "other: who holds both knows a small number. Release one of them, or round (disclosure.round_counts_to).",
-            err=True,
-        )
+    records = read_release(runs[0].release).run, read_release(runs[1].release).run
+    found, came = causes(*runs, records), effects(runs[0].release, runs[1].release)
+    cells = revealed(runs[0].release, runs[1].release, records)
+    if found:
+        rows = words.cause_rows(found)
+        print_rows("What went in", [{name: _short(text) for name, text in row.items()} for row in rows])
+    else:
+        click.echo("The same went into both runs.")
+    print_rows("What came out", words.size_rows(came))
+    print_rows("Hazard ratios per unit of dose", words.ratio_rows(came))
+    click.echo(words.said_of_ratios(came))
+    shares = _shares(runs, records, (cdm, cdm_after or cdm)) if cdm else []
+    if shares:
+        print_rows("What belongs to what", _without_empty(words.share_rows(shares)))
+    if cells:
+        click.echo(f"warning: {words.said_of_cells(cells)}", err=True)
+    if page:
+        _write(Path(page), comparison_page((before, after), records, found, came, cells, shares))
     if cells:
         sys.exit(GATE_FAILED)
 
 
-def _print_causes(causes: list[Any]) -> None:
-    if not causes:
-        click.echo("The same went into both runs.")
-        return
-    rows = []
-    for cause in causes:
-        before, after = _apart(cause.before, cause.after)
-        rows.append({"of": cause.kind, "what": cause.what, "before": _short(before), "after": _short(after)})
-    print_rows("What went in", rows)
+def _shares(runs: "tuple[RunFolder, RunFolder]", records: Records, cdms: tuple[str, str]) -> "list[Share]":
+    """What each cause makes; the runs made anew are gone afterwards, for they hold patients' rows."""
+    from cohort.comparison import attribute
+
+    with tempfile.TemporaryDirectory(prefix="tspo-compare-") as work, progress("Runs") as bar:
+        return attribute(runs, records, cdms, Path(work), lambda done, of: bar(f"Run {done} of {of}", done / of))
 
 
-def _print_effects(found: "Effects") -> None:
-    sizes = [
-        {"what": what, "before": _number(before), "after": _number(after), "change": _change(before, after)}
-        for what, before, after in found.sizes.iter_rows()
-    ]
-    print_rows("What came out", sizes)
-    print_rows("Hazard ratios per unit of dose", [_ratio_row(row) for row in found.headline.iter_rows(named=True)])
-    both = found.estimates.filter(_told(found.estimates, "before") & _told(found.estimates, "after")).height
-    click.echo(
-        f"{found.changed.height:,} of {both:,} hazard ratios that both runs have differ; "
-        f"{found.only('before'):,} are in the first alone, {found.only('after'):,} in the second."
-    )
-
-
-def _told(estimates: "pl.DataFrame", end: str) -> "pl.Series":
-    return estimates.get_column(f"hazard_ratio_{end}").is_not_null()
-
-
-def _ratio_row(row: dict[str, Any]) -> dict[str, str]:
-    from cohort.summary import NAMES
-
-    moved = row["standard_errors"]
-    return {
-        "exposure": NAMES.get(row["exposure"], row["exposure"]),
-        "age": row["age_stratum"],
-        "events": f"{_number(row['events_before'])} to {_number(row['events_after'])}",
-        "before": _ratio(row, "before"),
-        "after": _ratio(row, "after"),
-        "change": _HIDDEN if row["change"] is None else f"x {row['change']:.3f}",
-        "in standard errors": _HIDDEN if moved is None else f"{moved:+.2f}",
-    }
-
-
-def _ratio(row: dict[str, Any], end: str) -> str:
-    if row[f"hazard_ratio_{end}"] is None:
-        return row[f"status_{end}"] or _HIDDEN
-    lower, upper = row[f"ci_lower_{end}"], row[f"ci_upper_{end}"]
-    return f"{row[f'hazard_ratio_{end}']:.2f} ({lower:.2f}-{upper:.2f})"
-
-
-def _number(value: float | None) -> str:
-    return _HIDDEN if value is None else f"{value:,.0f}"
-
-
-def _change(before: float | None, after: float | None) -> str:
-    return _HIDDEN if before is None or after is None else f"{after - before:+,.0f}"
-
-
-def _apart(before: str, after: str) -> tuple[str, str]:
-    """Two values, or of two lists what each has and the other has not."""
+def _write(path: Path, page: str) -> None:
     try:
-        lists = json.loads(before), json.loads(after)
-    except ValueError:
-        return before, after
-    if not all(isinstance(items, list) for items in lists):
-        return before, after
-    texts = [[item if isinstance(item, str) else json.dumps(item) for item in items] for items in lists]
-    own = [", ".join(text for text in texts[i] if text not in texts[1 - i]) for i in (0, 1)]
-    return (own[0] or "-", own[1] or "-") if any(own) else (before, after)
+        with appearing(path) as part:
+            part.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Choose another --html.") from None
+    click.echo(f"Page: {path}")
 
 
-def _short(text: str, most: int = 40) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _without_empty(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The columns that say something."""
+    kept = [name for name in rows[0] if any(row.get(name) for row in rows)]
+    return [{name: row.get(name, "") for name in kept} for row in rows]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"

@@ -16,7 +16,7 @@ from tests.processes import environment, tspo
 
 MOST = 100
 """Lives of a run, at the very most."""
-FILES_OF_A_RELEASE = 30
+FILES_OF_A_RELEASE = 40
 
 
 def lives(cdm: Path, out: Path, number: int) -> bool:

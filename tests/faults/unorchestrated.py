@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cohort.study import RunSettings, prepare_run
-from tests.bench_unorchestrated import finish
+from cohort.study import RunSettings
+from cohort.unorchestrated import run_unorchestrated
 
 LEAN = Path(__file__).with_name("lean.toml")
 
@@ -30,13 +30,6 @@ def die_before(number: int) -> None:
     Path.replace = replace  # type: ignore[method-assign,assignment]
 
 
-def run(cdm: str, out: str) -> None:
-    """The tables, models, release and report of the study, as the flow makes them."""
-    settings = RunSettings(cdm=cdm, out=out, protocol=str(LEAN))
-    with settings.folder.opened():
-        finish(prepare_run(settings))
-
-
 if __name__ == "__main__":
     die_before(int(sys.argv[3]))
-    run(sys.argv[1], sys.argv[2])
+    run_unorchestrated(RunSettings(cdm=sys.argv[1], out=sys.argv[2], protocol=str(LEAN)))

@@ -2,27 +2,33 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from cohort.comparison import causes, effects, revealed
+from cohort.comparison import Share, attribute, causes, effects, revealed
+from cohort.comparison.attribution import swaps
 from cohort.comparison.causes import CDM, PACKAGES, PROTOCOL, UNKNOWN, Cause
 from cohort.comparison.disclosure import KEYS, Revealed
+from cohort.errors import UsageError
+from cohort.protocol import load_protocol
 from cohort.rounding import COUNTS
 from cohort.run import RunFolder
-from cohort.study import RunSettings, prepare_run
+from cohort.study import RunSettings
+from cohort.unorchestrated import run_unorchestrated
 from flows.cli import main
-from tests.bench_unorchestrated import finish
+from tests.browser import barriers, chromium, opened
 from tests.faults.unorchestrated import LEAN
 
 
 def studied(cdm: Path, out: Path, *changes: str) -> RunFolder:
-    finish(prepare_run(RunSettings(cdm=str(cdm), out=str(out), protocol=str(LEAN), changes=changes)))
+    run_unorchestrated(RunSettings(cdm=str(cdm), out=str(out), protocol=str(LEAN), changes=changes))
     return RunFolder(out)
 
 
@@ -151,7 +157,8 @@ def test_the_command_tells_all_of_it_and_warns(before: RunFolder, after: RunFold
     assert "exposure.lag_days" in done.stdout
     assert "rows of condition_occurrence" in done.stdout
     assert "TSPO binder" in done.stdout
-    assert "of events in estimates differ by little from one release to the other: who holds both knows" in done.stderr
+    assert "Who holds both releases knows small numbers, for these differ by little: " in done.stderr
+    assert " of deaths in person_time" in " ".join(done.stderr.split())
     same = asked(before.root, shutil.copytree(before.root, tmp_path / "copy"))
     assert (same.exit_code, same.stderr) == (0, "")
     assert "The same went into both runs." in same.stdout
@@ -161,3 +168,126 @@ def test_what_cannot_be_compared_is_said(before: RunFolder, tmp_path: Path) -> N
     assert "Both are the same folder; name two runs." in asked(before.root, before.root).output
     nowhere = asked(before.root, tmp_path)
     assert (nowhere.exit_code, "Name the folder of a finished run" in nowhere.output) == (2, True)
+
+
+# --- What belongs to which cause ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shares(
+    before: RunFolder, after: RunFolder, small_cdm: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[Share]:
+    cdms = (str(small_cdm), str(after.root.parent / small_cdm.name))
+    return attribute((before, after), records(before, after), cdms, tmp_path_factory.mktemp("work"))
+
+
+def changes_of(share: Share, kind: str) -> dict[str, float | None]:
+    return dict(share.changes.filter(kind=kind).select("what", "change").iter_rows())
+
+
+def test_each_cause_is_put_in_by_itself(shares: list[Share]) -> None:
+    assert [(share.kind, share.what) for share in shares[:-2]] == [
+        ("CDM", "data and vocabulary"),
+        ("protocol", "exposure.lag_days"),
+    ]
+    cdm, lag = (changes_of(share, "size") for share in shares[:2])
+    assert -3 <= cdm["events"] <= -1  # type: ignore[operator]
+    assert (lag["events"], lag["persons studied"]) == (0, 0), "a lag changes no person and no event"
+    ratios = changes_of(shares[1], "hazard ratio")
+    assert ratios["tspo_binder, overall"] != 0
+
+
+def test_the_causes_add_up_to_the_whole(before: RunFolder, after: RunFolder, shares: list[Share]) -> None:
+    found = effects(before.release, after.release)
+    for what, old, new in found.sizes.iter_rows():
+        parts = [changes_of(share, "size")[what] for share in shares]
+        assert sum(parts) == pytest.approx(new - old, abs=1e-6), what  # type: ignore[arg-type]
+    told = 0
+    for row in found.headline.iter_rows(named=True):
+        parts = [changes_of(share, "hazard ratio")[f"{row['exposure']}, {row['age_stratum']}"] for share in shares]
+        if row["change"] is not None and None not in parts:
+            assert sum(parts) == pytest.approx(np.log(row["change"]), abs=1e-9)  # type: ignore[arg-type]
+            told += 1
+    assert told >= 4
+
+
+def test_the_same_program_has_no_share(shares: list[Share]) -> None:
+    program = changes_of(shares[-1], "size") | changes_of(shares[-1], "hazard ratio")
+    assert {value for value in program.values() if value is not None and abs(value) > 1e-9} == set()
+
+
+def test_what_follows_from_the_diagnosis_goes_with_it() -> None:
+    plain, other = (
+        load_protocol(None, changes).alone().model_dump(mode="json")
+        for changes in ((), ("diagnosis=alzheimers_disease", "lag_days=0"))
+    )
+    found = list(swaps(plain, other, is_other_cdm=False))
+    assert [swap.what for swap in found] == ["outcome.diagnosis", "exposure.lag_days"]
+    assert found[0].protocol["outcome"] == other["outcome"]
+    assert found[0].protocol["population"]["prevalent_sets"] == other["population"]["prevalent_sets"]
+    assert found[0].protocol["exposure"] == plain["exposure"]
+
+
+def test_what_changes_no_estimate_is_not_run_anew() -> None:
+    plain, other = (
+        load_protocol(None, changes).alone().model_dump(mode="json")
+        for changes in ((), ("study.name=Other", "lag_family_days=[]", "events_per_parameter=3"))
+    )
+    assert list(swaps(plain, other, is_other_cdm=False)) == []
+
+
+def test_a_cause_that_cannot_be_put_in_by_itself_says_why(before: RunFolder, small_cdm: Path, tmp_path: Path) -> None:
+    """An age at entry below the first band needs that band."""
+    younger = RunFolder(tmp_path / "younger")
+    shutil.copytree(before.release, younger.release)
+    record = json.loads((younger.release / "run.json").read_text())
+    record["protocol"]["population"]["minimum_age_years"] = 40
+    record["protocol"]["strata"]["age_bands"] = [40, 65, 75, 85]
+    (younger.release / "run.json").write_text(json.dumps(record))
+    (tmp_path / "work").mkdir()
+    cdms = (str(small_cdm), str(small_cdm))
+    found = attribute((before, younger), records(before, younger), cdms, tmp_path / "work")
+    why = {share.what: share.why_not for share in found}
+    assert "age_bands start at 50, but minimum_age_years is 40" in why["population.minimum_age_years"]
+    assert why["strata.age_bands"] == ""
+
+
+def test_the_command_tells_it_in_the_terminal_and_as_a_page(
+    before: RunFolder, after: RunFolder, small_cdm: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    cdms = ("--cdm", str(small_cdm), "--cdm-after", str(after.root.parent / small_cdm.name))
+    told = asked(before.root, after.root, *cdms, "--html", str(page))
+    assert told.exit_code == 3, told.output
+    assert "What belongs to what" in told.output
+    text = page.read_text(encoding="utf-8")
+    assert "exposure.lag_days" in text
+    assert "What belongs to what" in text
+    assert list(Path(tempfile.gettempdir()).glob("tspo-compare-*")) == [], "no patient's row is left"
+    with chromium() as browser, opened(browser, page, width=1200) as seen:
+        assert (seen.requests, seen.complaints, barriers(seen.page)) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--cdm-after", "b.duckdb"), "--cdm-after needs --cdm"),
+        (("--cdm", "nowhere.duckdb"), "There is no CDM at nowhere.duckdb"),
+        (("--html", "/proc/nowhere/x.html"), "Choose another --html"),
+    ],
+)
+def test_a_mistake_in_asking_gets_a_message(
+    before: RunFolder, after: RunFolder, arguments: tuple[str, ...], says: str
+) -> None:
+    told = asked(before.root, after.root, *arguments)
+    assert told.exit_code != 0
+    assert says in str(told.exception or "") + told.output
+
+
+def test_the_record_of_a_run_is_a_protocol(before: RunFolder) -> None:
+    record = before.release / "run.json"
+    again = load_protocol(record)
+    assert again.content_hash() == records(before, before)[0]["protocol_hash"]
+    assert load_protocol(record, ["lag_days=0"]).exposure.lag_days == 0
+    with pytest.raises(UsageError, match="is no record of a run"):
+        load_protocol(Path("config/concept_sets/dementia.json"))

@@ -103,7 +103,7 @@ def test_the_specification_curve_says_where_the_planned_one_lies():
     assert specification_curve(found[:2], "per 365", "95% CI") is None
     picture = specification_curve(found, "per 365", "95% CI")
     assert picture is not None
-    assert picture.wide.count("<title") == 1
+    assert picture.wide.count("<title id=") == 1
 
 
 def test_a_release_without_a_model_of_drugs_has_no_such_section(tmp_path):

@@ -79,8 +79,8 @@ def _design(facts: Facts) -> list[Item]:
         Item(
             "PE 4.b",
             "A diagram of the design: exposure, washout, lag, observation",
-            "In words under Methods; the flow of persons is drawn.",
-            "people",
+            "Drawn, with the protocol; the flow of persons stands with people.",
+            "protocol",
         ),
         Item("6a", "Eligibility, selection, follow-up", facts.methods["Who"], "people"),
         Item(
