@@ -14,12 +14,16 @@ from cohort.report.hazards import three_hazards
 from cohort.report.release import Release
 from cohort.report.risk_tables import risk_tables
 
+MOST_CURVES = 12
+"""So many analyses beside the primary one have their curves drawn: each takes a second, and 70 kB of the page."""
+
 
 def estimator_parts(release: Release) -> dict[str, Any]:
     """The parts by name."""
     return {
         "curves": dose_response(release),
         "other_curves": _other_curves(release),
+        "curves_left": max(len(_with_curves(release)) - MOST_CURVES, 0),
         "age_ways": age_ways(release),
         "additive": additive_groups(release),
         "said_of_rates": said_of_rates(release),
@@ -29,7 +33,12 @@ def estimator_parts(release: Release) -> dict[str, Any]:
 
 
 def _other_curves(release: Release) -> Mapping[str, DoseResponse | None]:
-    """The curves of the analyses that are named in the protocol, by name."""
-    names = dict.fromkeys(row["analysis"] for row in release.dose_response)
-    named = [name for name in names if name != PRIMARY]
+    """The curves of the analyses that are named in the protocol, by name, as many as are drawn."""
+    named = _with_curves(release)[:MOST_CURVES]
     return {name: dose_response(release, name, f"curve-{i}") for i, name in enumerate(named, 1)}
+
+
+def _with_curves(release: Release) -> list[str]:
+    """The analyses beside the primary one that have curves."""
+    names = dict.fromkeys(row["analysis"] for row in release.dose_response)
+    return [name for name in names if name != PRIMARY]

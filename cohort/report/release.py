@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,14 @@ class Release:
     balance: Sequence[Row]
     run: Mapping[str, Any]
 
+    @cached_property
+    def _by_analysis(self) -> Mapping[object, Sequence[Estimate]]:
+        """Runs have hundreds of analyses, and a page asks for the rows of one thousands of times."""
+        found: dict[object, list[Estimate]] = {}
+        for estimate in self.estimates:
+            found.setdefault(estimate.analysis, []).append(estimate)
+        return found
+
     def linear(
         self, exposure: str, age_stratum: str = OVERALL, analysis: str = PRIMARY, outcome: str | None = None
     ) -> Estimate | None:
@@ -64,7 +73,8 @@ class Release:
 
     def rows(self, **wanted: object) -> list[Estimate]:
         """Estimates whose fields equal the values given; of the main tables' models unless one is named."""
-        found = [e for e in self.estimates if all(getattr(e, name) == value for name, value in wanted.items())]
+        own = self._by_analysis.get(wanted["analysis"], ()) if "analysis" in wanted else self.estimates
+        found = [e for e in own if all(getattr(e, name) == value for name, value in wanted.items())]
         return [e for e in found if "model" in wanted or e.model in HEADLINE_MODELS]
 
     def lag_family(self, exposure: str) -> list[Estimate]:
@@ -81,7 +91,7 @@ class Release:
 
     def outcome_of(self, analysis: str) -> str:
         """The outcome of an analysis as `estimates` calls it: the diagnosis, beside which death stands."""
-        found = (e.outcome for e in self.estimates if e.analysis == analysis and e.outcome != DIED)
+        found = (e.outcome for e in self._by_analysis.get(analysis, ()) if e.outcome != DIED)
         return next(found, PRIMARY_DIAGNOSIS)
 
     @property
@@ -92,7 +102,7 @@ class Release:
     @property
     def analyses(self) -> list[str]:
         """Names of the analyses in the order of the file, the primary one first."""
-        return list(dict.fromkeys([PRIMARY, *(e.analysis for e in self.estimates)]))
+        return list(dict.fromkeys([PRIMARY, *map(str, self._by_analysis)]))
 
     @property
     def contrast(self) -> Estimate | None:

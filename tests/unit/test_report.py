@@ -291,9 +291,9 @@ def test_nothing_is_loaded_from_elsewhere(standard):
 
 def test_every_figure_is_told_to_those_who_cannot_see_it(standard):
     outline = Outline(standard)
-    assert [attrs["role"] for tag, attrs in outline.tags if tag == "svg"] == ["img"] * 16
-    assert Counter(tag for tag, _ in outline.tags)["desc"] == 16
-    assert Counter(tag for tag, _ in outline.tags)["figcaption"] == 8
+    assert [attrs["role"] for tag, attrs in outline.tags if tag == "svg"] == ["img"] * 18
+    assert Counter(tag for tag, _ in outline.tags)["desc"] == 18
+    assert Counter(tag for tag, _ in outline.tags)["figcaption"] == 9
 
 
 def test_every_table_has_a_caption_and_every_heading_a_scope(standard):

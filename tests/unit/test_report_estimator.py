@@ -13,6 +13,7 @@ from cohort.report.ages import additive_groups, age_ways, said_of_rates
 from cohort.report.checks import checks
 from cohort.report.dose_points import curves_of
 from cohort.report.dose_response import dose_response
+from cohort.report.estimator import MOST_CURVES, estimator_parts
 from cohort.report.hazards import three_hazards
 from cohort.report.methods import paragraphs
 from cohort.report.release import read_release
@@ -526,3 +527,12 @@ def test_a_diagnostic_of_another_class_is_not_taken(make):
     release = make(dose_response=all_curves(), diagnostics=rows)
     assert isinstance(release.diagnostics[0], Diagnostic)
     assert [shape.trend for shape in dose_response(release).shapes] == [n.ABSENT, n.ABSENT, "3.00"]
+
+
+def test_more_curves_than_are_drawn_are_counted(make):
+    """A page of many analyses stays light: the first have their curves on it, of the others the file tells."""
+    rows = [row for i in range(MOST_CURVES + 3) for row in all_curves(analysis=f"more {i}")]
+    parts = estimator_parts(make(dose_response=all_curves() + rows))
+    assert list(parts["other_curves"]) == [f"more {i}" for i in range(MOST_CURVES)]
+    assert parts["curves_left"] == 3
+    assert estimator_parts(make(dose_response=all_curves()))["curves_left"] == 0
