@@ -1,5 +1,7 @@
 """A run in a few lines, for the terminal and for Prefect: read from the released files only."""
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.diagnoses import PRIMARY_DIAGNOSIS, words_of
+from cohort.disclosure import SUPPRESSED
 from cohort.dose_tables import release_coverage
 from cohort.report.coverage import coverage_groups
 from cohort.report.truth import read_truth
@@ -20,6 +23,9 @@ NAMES = {
     CONTRAST: "binder / non-binder",
 }
 """Exposures as people call them."""
+_NOT_ESTIMABLE = "not estimable: "
+_REASONS = 3
+"""So many reasons are told, the most frequent first."""
 IS_HEADLINE = (pl.col("analysis") == PRIMARY) & (pl.col("model") == COX) & pl.col("term").str.starts_with("per ")
 """The estimates of the headline: of the primary analysis, per unit of dose."""
 
@@ -33,6 +39,27 @@ def headline_rows(release: Path, truth: Mapping[str, Any] | None = None) -> list
     """
     linear = pl.read_parquet(release / "estimates.parquet", glob=False).filter(IS_HEADLINE)
     return [_headline(row, truth) for row in linear.iter_rows(named=True)]
+
+
+def said_of_hidden(release: Path) -> list[str]:
+    """How many hazard ratios are hidden, and how many could not be estimated, and why; none where all are told."""
+    record = json.loads((release / "run.json").read_text(encoding="utf-8"))
+    least = record["protocol"]["disclosure"]["min_cell_count"]
+    estimates = pl.read_parquet(release / "estimates.parquet", columns=["term", "reference", "status"], glob=False)
+    status = estimates.filter(pl.col("term") != pl.col("reference")).get_column("status")
+    suppressed = int((status == SUPPRESSED).sum())
+    reasons = Counter(text.removeprefix(_NOT_ESTIMABLE) for text in status if text.startswith(_NOT_ESTIMABLE))
+    told = []
+    if suppressed:
+        told.append(
+            f"{suppressed:,} of {len(status):,} hazard ratios are suppressed: behind them, or behind what they would "
+            f"tell, stand counts from 1 to {least - 1}."
+        )
+    if reasons:
+        why = [f"{reason} ({count:,})" for reason, count in reasons.most_common(_REASONS)]
+        more = f", and for {len(reasons) - _REASONS} more reasons" if len(reasons) > _REASONS else ""
+        told.append(f"{reasons.total():,} could not be estimated: {'; '.join(why)}{more}.")
+    return told
 
 
 def headline_unit(release: Path) -> str:
@@ -81,7 +108,7 @@ def summary_markdown(release: Path) -> str:
     header = list(rows[0]) if rows else []
     lines = [header, ["---"] * len(header), *([row[name] for name in header] for row in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"# Hazard ratios of {headline_outcome(release)}\n\n{table}"
+    return "\n\n".join([f"# Hazard ratios of {headline_outcome(release)}", table, *said_of_hidden(release)])
 
 
 def _ratio(row: Mapping[str, Any]) -> str:

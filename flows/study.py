@@ -296,9 +296,16 @@ class _Work:
         models = sum(len(self.prepared.analysis(a).models) for a in self.prepared.planned)
         left = {self._keys[a][step] for a, step in self._to_build} - self._by_key.keys()
         total = len(self._built) + len(left) + models + len(DESCRIPTIONS)
-        tell(f"{analysis}: {name.replace('_', ' ')}", done, total)
+        tell(f"{analysis}: {name.replace('_', ' ')}, {self._took(job)}", done, total)
         if done % 10 == 0 or done == total:
             update_progress_artifact(self._progress, 100 * done / total)
+
+    def _took(self, job: Job) -> str:
+        """Rows and time of a table, time of a model, for whoever waits at a terminal; a log would leave the worker."""
+        if job not in self._built:
+            return f"{time.perf_counter() - self._began[job]:.1f} s"
+        ref = self._built[job].result()
+        return f"{ref.rows:,} rows, " + ("kept" if ref.is_fresh else f"{ref.seconds:.1f} s")
 
     def _plan_others(self) -> None:
         """The other analyses, now that the primary one's tables are there."""

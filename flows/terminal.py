@@ -42,7 +42,7 @@ class progress:  # noqa: N801 - used as a function
         console = Console(stderr=True)
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<44}"),
+            TextColumn("{task.description:<60}"),
             BarColumn(),
             TimeElapsedColumn(),
             console=console,
@@ -53,18 +53,20 @@ class progress:  # noqa: N801 - used as a function
 
     def __enter__(self) -> Callable[[str, float], None]:
         self._bar.start()
-        return lambda what, share: self._bar.update(self._task, description=what[:44], completed=share)
+        return lambda what, share: self._bar.update(self._task, description=what[:60], completed=share)
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
 
 def print_headline(release: Path, truth: dict[str, Any] | None = None) -> None:
-    """The headline table of a run's released results."""
-    from cohort.summary import headline_outcome, headline_rows, headline_unit
+    """The headline table of a run's released results, and what of them is hidden, and why."""
+    from cohort.summary import headline_outcome, headline_rows, headline_unit, said_of_hidden
 
     title = f"Hazard ratio of {headline_outcome(release)} {headline_unit(release)}"
     print_rows(title + (" beside the planted truth" if truth else ""), headline_rows(release, truth))
+    for said in said_of_hidden(release):
+        click.echo(said)
 
 
 def print_rows(title: str, rows: Sequence[dict[str, str]]) -> None:

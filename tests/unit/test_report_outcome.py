@@ -17,7 +17,7 @@ from cohort.report.numbers import NO_BREAK
 from cohort.report.release import read_release
 from cohort.report.tables import not_shown
 from cohort.report.terms import terms_of
-from cohort.results import BY_DRUG, FULLY_ADJUSTED, PERSON_SAMPLE, UNADJUSTED
+from cohort.results import BY_DRUG, CONTRAST, FULLY_ADJUSTED, PERSON_SAMPLE, UNADJUSTED
 from cohort.reversibility_tables import reversibility_tables
 from cohort.summary import headline_outcome, headline_rows, summary_markdown
 from flows.terminal import print_headline
@@ -29,6 +29,7 @@ from tests.unit.test_report import (
     curve,
     diagnostic,
     estimate,
+    reference,
     section,
     visible,
     write_release,
@@ -239,3 +240,19 @@ def test_terminal_and_prefect_speak_of_the_outcome(tmp_path, capsys):
     assert "Hazard ratio of bipolar disorder per 365 dme" in capsys.readouterr().out
     write_release(tmp_path)
     assert summary_markdown(tmp_path).startswith("# Hazard ratios of dementia\n")
+
+
+def test_the_terminal_and_prefect_say_what_is_hidden_and_why(tmp_path, capsys):
+    without = "not estimable: no events with a dose of 1-90"
+    rows = [estimate(), estimate("tspo_non_binder", status="suppressed"), estimate("tspo_unknown", status=without)]
+    rows += [estimate(CONTRAST, status=without), reference("tspo_binder")]
+    print_headline(write_release(tmp_path, estimates=rows))
+    said = (
+        "1 of 4 hazard ratios are suppressed: behind them, or behind what they would tell, stand counts from 1 to 4.",
+        "2 could not be estimated: no events with a dose of 1-90 (2).",
+    )
+    told = capsys.readouterr().out
+    assert all(sentence in told for sentence in said)
+    assert all(sentence in summary_markdown(tmp_path) for sentence in said)
+    print_headline(write_release(tmp_path, estimates=[estimate()]))
+    assert "hazard ratios are" not in capsys.readouterr().out
