@@ -15,7 +15,7 @@ from cohort.trial import run_tables
 from tests import oracle, worlds
 from tests.risk_tables import changes_of
 
-EXAMPLES = int(os.environ.get("TSPO_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("TSPO_EXAMPLES", "60"))
 """Drawn CDMs for each test; `make proof` draws thousands."""
 
 LEDGER = (

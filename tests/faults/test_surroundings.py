@@ -94,7 +94,10 @@ def test_with_too_little_memory_the_message_says_how_to_have_more(
 @pytest.mark.parametrize(
     ("name", "environment"),
     [
-        ("it's a [new] run* 100 %", {"LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONUTF8": "0"}),
+        pytest.param(
+            *("it's a [new] run* 100 %", {"LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONUTF8": "0"}),
+            marks=pytest.mark.slow,
+        ),
         ("naïve Übung ☃", {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8", "TZ": "America/Los_Angeles"}),
     ],
 )

@@ -47,9 +47,17 @@ def test_it_loads_nothing_and_complains_of_nothing(browser: Browser, report: Pat
         assert (seen.requests, seen.complaints) == ([], [])
 
 
+def test_nothing_keeps_people_out_of_the_report_of_a_run(browser: Browser, finished_run: Path) -> None:
+    with opened(browser, finished_run / "release" / "report.html") as seen:
+        open_all(seen.page)
+        assert barriers(seen.page) == []
+
+
 @pytest.mark.parametrize("how", [{}, {"color_scheme": "dark"}, {"width": 360}])
-def test_nothing_keeps_people_out(browser: Browser, report: Path, how: dict[str, object]) -> None:
-    with opened(browser, report, **how) as seen:  # type: ignore[arg-type]
+def test_nothing_keeps_people_out_in_light_and_dark_and_on_a_phone(
+    browser: Browser, written: Path, how: dict[str, object]
+) -> None:
+    with opened(browser, written, **how) as seen:  # type: ignore[arg-type]
         open_all(seen.page)
         assert barriers(seen.page) == []
 

@@ -152,6 +152,7 @@ def test_where_binding_acts_and_lasts_all_holds_but_that_it_fades(binding: World
     assert binding.page.summed_up.startswith("Of 9 predictions 8 hold and 1 does not hold.")
 
 
+@pytest.mark.slow
 def test_what_half_life_does_is_not_credited_to_binding(half_life: World) -> None:
     """The planned contrast is above 1, for both binders are long-acting; in one model with half-life it is null."""
     assert half_life.page.verdicts == ALL | {HALF_LIFE: FAILS, SORTING: OPEN, FADING: FAILS}
@@ -168,6 +169,7 @@ def test_where_binding_acts_and_its_effect_fades_everything_holds(reversible: Wo
     assert reversible.page.summed_up.startswith("Of 9 predictions 9 hold.")
 
 
+@pytest.mark.slow
 def test_what_only_current_use_does_fades_but_does_not_build_up(current: World) -> None:
     assert current.page.verdicts == ALL | {ONE_DRUG: OPEN, SORTING: OPEN, DURATION: FAILS}
     assert "dose of the day best" in current.page.words[FADING]
@@ -187,6 +189,7 @@ def test_without_an_effect_ever_use_gives_what_the_literature_has_until_the_lag(
     assert lagged == pytest.approx(0.0, abs=1.96 * error)
 
 
+@pytest.mark.slow
 def test_a_class_that_first_signs_are_treated_with_does_not_look_safe_after_the_lag(channelling: World) -> None:
     """Without a lag binders seem to protect, for the others are given for first signs; the check says so."""
     assert channelling.page.verdicts == dict.fromkeys(ALL, OPEN) | {CHANNELLING: FAILS}
