@@ -10,7 +10,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.diagnoses import DIED
-from cohort.results import AGE_AT_ENTRY, CONTINUOUS_AGE, COX, OVERALL, AdditiveEffect, Diagnostic
+from cohort.results import AGE_AT_ENTRY, CONTINUOUS_AGE, COX, IS_PER_UNIT, OVERALL, AdditiveEffect, Diagnostic
 
 WAYS = {
     COX: ("attained age", "heterogeneity over age strata"),
@@ -68,7 +68,7 @@ def _by_age(estimates: pl.DataFrame) -> pl.DataFrame:
     return estimates.filter(
         pl.col("analysis") == PRIMARY,
         pl.col("outcome") != DIED,
-        pl.col("term").str.starts_with("per "),
+        IS_PER_UNIT,
         is_banded | is_read,
     ).with_columns(
         pl.when(pl.col("model") == CONTINUOUS_AGE).then(at_age).otherwise(pl.col("age_stratum")).alias("age")

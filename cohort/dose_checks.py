@@ -16,7 +16,7 @@ from cohort.disclosure import SUPPRESSED, TOO_FEW, shown_share
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, dose_category_labels
 from cohort.protocol import Protocol
 from cohort.protocol_release import Gates
-from cohort.results import BOUND, CONTRAST, OVERALL, Diagnostic
+from cohort.results import BOUND, CONTRAST, IS_PER_UNIT, OVERALL, Diagnostic
 
 _MUCH_DISCARDED = 0.02
 
@@ -26,9 +26,7 @@ def told(diagnostics: Sequence[Diagnostic], estimates: pl.DataFrame) -> list[Dia
 
     The number of coefficients is known, so events per parameter are as good as the events of the linear model.
     """
-    linear = estimates.filter(
-        (pl.col("outcome") != DIED) & (pl.col("age_stratum") == OVERALL) & pl.col("term").str.starts_with("per ")
-    )
+    linear = estimates.filter((pl.col("outcome") != DIED) & (pl.col("age_stratum") == OVERALL) & IS_PER_UNIT)
     uncounted = set(linear.filter(pl.col("events").is_null()).get_column("analysis"))
     suppressed = set(linear.filter(pl.col("status") == SUPPRESSED).select("analysis", "exposure").iter_rows())
 

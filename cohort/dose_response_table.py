@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 import polars as pl
 
 from cohort.disclosure import SUPPRESSED
-from cohort.results import COX, OVERALL, DosePoint
+from cohort.results import COX, IS_PER_UNIT, OVERALL, DosePoint
 
 _TYPES = {"reference": pl.Float64, "dose": pl.Float64, "is_knot": pl.Boolean}
 _NUMBERS = ("hazard_ratio", "ci_lower", "ci_upper")
@@ -26,9 +26,7 @@ def dose_response_table(points: Sequence[DosePoint], estimates: pl.DataFrame) ->
         points: of all analyses.
         estimates: released estimates. A curve stands on the same persons and events as the linear model.
     """
-    linear = estimates.filter(
-        (pl.col("model") == COX) & (pl.col("age_stratum") == OVERALL) & pl.col("term").str.starts_with("per ")
-    )
+    linear = estimates.filter((pl.col("model") == COX) & (pl.col("age_stratum") == OVERALL) & IS_PER_UNIT)
     hidden = set(linear.filter(pl.col("status") == SUPPRESSED).select("analysis", "exposure").iter_rows())
     table = pl.DataFrame([asdict(point) for point in points], schema=DOSE_RESPONSE_SCHEMA)
     is_hidden = pl.Series([key in hidden for key in table.select("analysis", "exposure").iter_rows()], dtype=pl.Boolean)

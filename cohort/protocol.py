@@ -187,30 +187,33 @@ def load_protocol(path: Path | None = None, changes: Sequence[str] = ()) -> Prot
             open that nothing sets.
     """
     path = _located(path) if path else config_folder() / "study.toml"
-    data = _of_a_run(path) if path.suffix == ".json" else read_toml(path, "protocol")
-    sets = data.get("concept_sets", {})
-    if not isinstance(sets, Mapping):
-        said = f"such as dementia = 'our_dementia.json'; got '{brief(str(sets))}'"
-        raise UsageError(f"{path}: [concept_sets] is a table of names and files, {said}")
-    if path.suffix != ".json":  # a record holds what was in the files
-        data["concept_sets"] = {name: _own_set(name, file, path.parent) for name, file in sets.items()}
+    data = _of_a_run(path) if path.suffix == ".json" else _of_a_file(path)
     protocol = _validated(data, str(path))
     parsed = dict(_parse_change(change) for change in changes)
     if parsed:
         protocol = _validated(_with_changes(protocol.model_dump(), parsed), "--set")
     if protocol.preset:
         given = {f"{section}.{name}" for section in SECTIONS for name in data.get(section, {})}
-        require_what_is_open(
-            protocol.preset, given | {".".join(_place(key)) for key in parsed if not key.startswith(_SETS)}, path.stem
-        )
-    asked = [(f"[[analysis]] {spec.name}", spec.changes) for spec in protocol.analysis]
+        set_now = {".".join(_place(key)) for key in parsed if not key.startswith(_SETS)}
+        require_what_is_open(protocol.preset, given | set_now, path.stem)
     _require_that_all_are_named(protocol, path)
+    asked = [(f"[[analysis]] {spec.name}", spec.changes) for spec in protocol.analysis]
     for name, fields in asked + [(f"[[grid]] {cell.name}", dict(cell.changes)) for cell in protocol.cells]:
         try:
             protocol.alone(**fields)
         except UsageError as error:
             raise UsageError(f"{path}, {brief(name)}: {error}") from None
     return protocol
+
+
+def _of_a_file(path: Path) -> dict[str, Any]:
+    """The protocol in a TOML file, with what is in the files of its concept sets."""
+    data = read_toml(path, "protocol")
+    sets = data.get("concept_sets", {})
+    if not isinstance(sets, Mapping):
+        said = f"such as dementia = 'our_dementia.json'; got '{brief(str(sets))}'"
+        raise UsageError(f"{path}: [concept_sets] is a table of names and files, {said}")
+    return data | {"concept_sets": {name: _own_set(name, file, path.parent) for name, file in sets.items()}}
 
 
 def _of_a_run(path: Path) -> dict[str, Any]:
@@ -228,6 +231,8 @@ def _of_a_run(path: Path) -> dict[str, Any]:
 
 def _require_that_all_are_named(protocol: Protocol, path: Path) -> None:
     """A concept set that nothing names is most likely misspelt."""
+    if not protocol.concept_sets:
+        return
     named = {*concept_set_names(), *_words(protocol.model_dump(exclude={"concept_sets"}))}
     named |= {f"{name}_explicit" for name in named}
     for name in protocol.concept_sets:

@@ -59,6 +59,8 @@ DIAGNOSTIC_SCHEMA: dict[str, type[pl.DataType]] = {
 """Columns of `diagnostics`; verdict is pass, warn, fail or info."""
 
 OVERALL = "overall"
+IS_PER_UNIT = pl.col("term").str.starts_with("per ")
+"""Estimates per unit of dose; the others are of categories."""
 CONTRAST = "binder_minus_non_binder"
 BOUND = "missing-dose-"
 """How the names of the analyses begin that put something in place of doses that could not be computed."""

@@ -5,7 +5,7 @@ its result is there already with the right key.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, cached_property, lru_cache
@@ -275,6 +275,30 @@ def fit_one(prepared: Prepared, analysis: str, model: str, tables: Mapping[str, 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"key": content.key, "content": asdict(content), **asdict(result)})
     return str(path)
+
+
+def build_and_fit(
+    prepared: Prepared, only: Collection[str] | None = None
+) -> tuple[dict[str, dict[str, TableRef]], list[str]]:
+    """Every table and model of every planned analysis, one after the other; bounds that would change nothing are left.
+
+    Args:
+        only: models to fit; None for all.
+
+    Returns:
+        Analysis -> its tables, and the paths of the models' results.
+    """
+    tables = {PRIMARY: build_tables(prepared, PRIMARY)}
+    planned = prepared.without_idle_bounds(tables[PRIMARY]).planned
+    for analysis in planned[1:]:
+        tables[analysis] = build_tables(prepared, analysis, tables[PRIMARY])
+    models = [
+        fit_one(prepared, analysis, model, tables[analysis])
+        for analysis in planned
+        for model in prepared.analysis(analysis).models
+        if only is None or model in only
+    ]
+    return tables, models
 
 
 def model_path(prepared: Prepared, analysis: str, model: str) -> Path:

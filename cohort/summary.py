@@ -13,8 +13,9 @@ from cohort.diagnoses import PRIMARY_DIAGNOSIS, words_of
 from cohort.disclosure import SUPPRESSED
 from cohort.dose_tables import release_coverage
 from cohort.report.coverage import coverage_groups
+from cohort.report.effects import why_not
 from cohort.report.truth import read_truth
-from cohort.results import CONTRAST, COX, ESTIMATE_SHARES
+from cohort.results import CONTRAST, COX, ESTIMATE_SHARES, IS_PER_UNIT
 
 NAMES = {
     "tspo_binder": "TSPO binder",
@@ -23,10 +24,9 @@ NAMES = {
     CONTRAST: "binder / non-binder",
 }
 """Exposures as people call them."""
-_NOT_ESTIMABLE = "not estimable: "
 _REASONS = 3
 """So many reasons are told, the most frequent first."""
-IS_HEADLINE = (pl.col("analysis") == PRIMARY) & (pl.col("model") == COX) & pl.col("term").str.starts_with("per ")
+IS_HEADLINE = (pl.col("analysis") == PRIMARY) & (pl.col("model") == COX) & IS_PER_UNIT
 """The estimates of the headline: of the primary analysis, per unit of dose."""
 
 
@@ -48,7 +48,7 @@ def said_of_hidden(release: Path) -> list[str]:
     estimates = pl.read_parquet(release / "estimates.parquet", columns=["term", "reference", "status"], glob=False)
     status = estimates.filter(pl.col("term") != pl.col("reference")).get_column("status")
     suppressed = int((status == SUPPRESSED).sum())
-    reasons = Counter(text.removeprefix(_NOT_ESTIMABLE) for text in status if text.startswith(_NOT_ESTIMABLE))
+    reasons = Counter(why_not(text) for text in status if text not in ("ok", SUPPRESSED))
     told = []
     if suppressed:
         told.append(
@@ -65,7 +65,7 @@ def said_of_hidden(release: Path) -> list[str]:
 def headline_unit(release: Path) -> str:
     """What the headline's hazard ratios are per, such as `per 365 dme`."""
     estimates = pl.read_parquet(release / "estimates.parquet", columns=["analysis", "term", "metric"], glob=False)
-    primary = estimates.filter((pl.col("analysis") == PRIMARY) & pl.col("term").str.starts_with("per "))
+    primary = estimates.filter((pl.col("analysis") == PRIMARY) & IS_PER_UNIT)
     return " ".join(primary.select("term", "metric").row(0)) if primary.height else ""
 
 

@@ -6,10 +6,9 @@ In: settings. Out: the run's folder, with tables, models and release as the flow
 from collections.abc import Collection
 
 from cohort.analyses import PRIMARY
-from cohort.engine import TableRef
 from cohort.release import write_release
 from cohort.report import build_report
-from cohort.study import DESCRIPTIONS, Prepared, RunSettings, build_tables, describe_one, fit_one, prepare_run
+from cohort.study import DESCRIPTIONS, Prepared, RunSettings, build_and_fit, describe_one, prepare_run
 
 
 def run_unorchestrated(settings: RunSettings, only: Collection[str] | None = None) -> None:
@@ -24,17 +23,8 @@ def run_unorchestrated(settings: RunSettings, only: Collection[str] | None = Non
 
 def finish(prepared: Prepared, only: Collection[str] | None = None) -> None:
     """Everything of a run after preparing it."""
-    tables: dict[str, dict[str, TableRef]] = {PRIMARY: build_tables(prepared, PRIMARY)}
-    prepared = prepared.without_idle_bounds(tables[PRIMARY])
-    for analysis in prepared.planned[1:]:
-        tables[analysis] = build_tables(prepared, analysis, tables[PRIMARY])
-    models = [
-        fit_one(prepared, analysis, model, tables[analysis])
-        for analysis in prepared.planned
-        for model in prepared.analysis(analysis).models
-        if only is None or model in only
-    ]
-    described = {} if only else {name: describe_one(prepared, name, tables[PRIMARY]) for name in DESCRIPTIONS}
+    tables, models = build_and_fit(prepared, only)
+    described = {name: describe_one(prepared, name, tables[PRIMARY]) for name in DESCRIPTIONS} if only is None else {}
     record = {"steps": [], "models": [], "scans": {}, "failures": {}, "seconds": 0.0}
     write_release(prepared, tables[PRIMARY], models, described, record)
     if only is None:

@@ -303,7 +303,7 @@ class _Work:
     def _took(self, job: Job) -> str:
         """Rows and time of a table, time of a model, for whoever waits at a terminal; a log would leave the worker."""
         if job not in self._built:
-            return f"{time.perf_counter() - self._began[job]:.1f} s"
+            return f"{self._cost[job]['seconds']:.1f} s"
         ref = self._built[job].result()
         return f"{ref.rows:,} rows, " + ("kept" if ref.is_fresh else f"{ref.seconds:.1f} s")
 

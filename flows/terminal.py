@@ -12,19 +12,8 @@ _WORDS = {
     *("expectation", "expected", "found"),
     *("analysis", "tables", "models", "state", "why"),
     *("scenario", "verdict"),
-    *(
-        "found",
-        "columns missing",
-        "read as",
-        "rule",
-        "what",
-        "concepts of",
-        "first",
-        "capability",
-        "why",
-        "of",
-        "why not",
-    ),
+    *("found", "columns missing", "read as", "rule", "what", "concepts of", "first", "capability", "why", "of"),
+    *("cause", "why not"),
 }
 """Columns that hold words, and stand to the left."""
 

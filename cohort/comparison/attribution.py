@@ -8,7 +8,7 @@ The runs lie in a folder of the caller's, which holds patients' rows: it is to b
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,10 @@ CDM, PROTOCOL, SETS = "CDM", "protocol", "concept sets"
 PROGRAM, TOGETHER = "program, packages", "together"
 _NOT_OF_RESULTS = ("study", "gates", "disclosure")
 """Sections that change no estimate of the primary analysis; runs made anew suppress as the first run does."""
-_OF_A_DIAGNOSIS = ("outcome.diagnosis", "population.prevalent_sets")
+_DIAGNOSIS, _PREVALENT = ("outcome", "diagnosis"), ("population", "prevalent_sets")
 _SIZE, _RATIO = "size", "hazard ratio"
+_KEYS = ("kind", "what")
+"""What tells the changes of a share apart."""
 
 Tell = Callable[[int, int], None]
 """Called with how many runs are done, and how many there are."""
@@ -49,8 +51,8 @@ class Share:
     """What a cause makes of each number.
 
     Attributes:
-        changes: kind (`size` or `hazard ratio`), what, change: of a size the difference, of a hazard ratio the factor;
-            empty where either number is hidden.
+        changes: kind (`size` or `hazard ratio`), what, change: of a size the difference, of a hazard ratio the
+            logarithm of the factor; empty where either number is hidden.
         why_not: why the cause could not be put in by itself; empty if it could.
     """
 
@@ -83,23 +85,21 @@ def attribute(
     found = list(swaps(before, after, is_other_cdm=cdms[0] != cdms[1]))
     total = len(found) + 2
 
-    def made(number: int, protocol: Mapping[str, Any], cdm: str) -> RunFolder:
-        folder = _run(work / str(number), protocol, cdm, base if number else None)
+    def made(number: int, protocol: Mapping[str, Any], cdm: str, seed: RunFolder | None = None) -> RunFolder:
+        folder = _run(work / str(number), protocol, cdm, seed)
         if tell:
             tell(number + 1, total)
         return folder
 
-    base = RunFolder(work / "0")
-    base = made(0, before, cdms[0])
-    shares = []
+    base, shares = made(0, before, cdms[0]), []
     for number, swap in enumerate(found, start=1):
         try:
-            run = made(number, swap.protocol, cdms[swap.is_cdm_swapped])
+            run = made(number, swap.protocol, cdms[swap.is_cdm_swapped], base)
         except (UsageError, CannotStudy) as error:
             shares.append(Share(swap.kind, swap.what, _none(base), str(error).splitlines()[-1].strip(" -")))
             continue
         shares.append(Share(swap.kind, swap.what, _changes(base, run)))
-    last = made(total - 1, after, cdms[1])
+    last = made(total - 1, after, cdms[1], base)
     whole = _changes(base, last)
     program = _sum([_changes(recorded[0], base), _changes(last, recorded[1])])
     apart = _sum([share.changes for share in shares if not share.why_not])
@@ -125,16 +125,15 @@ def swaps(before: Mapping[str, Any], after: Mapping[str, Any], is_other_cdm: boo
         for section, name, _ in leaf_fields()
         if section not in _NOT_OF_RESULTS and before[section][name] != after[section][name]
     ]
-    places: dict[str, tuple[tuple[str, str], ...]] = {f"{s}.{name}": ((s, name),) for s, name in differing}
-    if _OF_A_DIAGNOSIS[0] in places:
-        gone = [place for place in places if place.startswith("outcome.") or place in _OF_A_DIAGNOSIS]
-        together = tuple(place for key in gone for place in places[key])
-        places = {_OF_A_DIAGNOSIS[0]: together, **{key: own for key, own in places.items() if key not in gone}}
-    for key, own in places.items():
-        yield Swap(PROTOCOL, key, _with(before, after, own))
+    following = [place for place in differing if place[0] == "outcome" or place == _PREVALENT]
+    if _DIAGNOSIS in differing:
+        yield Swap(PROTOCOL, ".".join(_DIAGNOSIS), _with(before, after, following))
+        differing = [place for place in differing if place not in following]
+    for place in differing:
+        yield Swap(PROTOCOL, ".".join(place), _with(before, after, [place]))
 
 
-def _with(before: Mapping[str, Any], after: Mapping[str, Any], places: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+def _with(before: Mapping[str, Any], after: Mapping[str, Any], places: Sequence[tuple[str, str]]) -> dict[str, Any]:
     swapped = {name: dict(value) if isinstance(value, Mapping) else value for name, value in before.items()}
     for section, name in places:
         swapped[section][name] = after[section][name]
@@ -172,9 +171,6 @@ def _link(source: Path, target: Path) -> None:
         if file.is_file() and file.suffix in (".parquet", ".json") and not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             os.link(file, place)
-
-
-_KEYS = ("kind", "what")
 
 
 def _changes(one: RunFolder, other: RunFolder) -> pl.DataFrame:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from cohort.comparison import words
@@ -12,7 +11,9 @@ from cohort.comparison.attribution import Share
 from cohort.comparison.causes import Cause
 from cohort.comparison.disclosure import Revealed
 from cohort.comparison.effects import Effects
+from cohort.interchange.hidden import cdm_name
 from cohort.report.classes import STYLE
+from cohort.report.environment import page_environment
 
 _TITLE = "Two runs compared"
 
@@ -32,19 +33,11 @@ def comparison_page(
         records: `run.json` of both.
         shares: what belongs to each cause; empty where that was not asked for.
     """
-    heads, table = words.share_table(shares) if shares else ([], [])
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("comparison.html.j2").render(
+    return page_environment(Path(__file__).parent).get_template("comparison.html.j2").render(
         title=_TITLE,
         style=Markup(STYLE.read_text(encoding="utf-8")),
         runs=[
-            {"name": name, "cdm": record["cdm"].get("cdm_source_name") or record["cdm"]["location"],
+            {"name": name, "cdm": cdm_name(record),
              "finished": record.get("finished", ""), "protocol": record["protocol_hash"][:12]}
             for name, record in zip(names, records, strict=True)
         ],
@@ -53,7 +46,6 @@ def comparison_page(
         ratios=words.ratio_rows(effects),
         said_of_ratios=words.said_of_ratios(effects),
         cells=words.said_of_cells(cells),
-        shares=table,
-        heads=heads,
+        shares=words.share_table(shares),
         why_not=[share for share in shares if share.why_not],
     )  # fmt: skip

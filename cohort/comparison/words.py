@@ -72,16 +72,11 @@ def share_rows(shares: Sequence[Share]) -> Rows:
     ]
 
 
-def share_table(shares: Sequence[Share]) -> tuple[list[str], Rows]:
-    """All numbers, a column for each cause: the heads and the rows."""
-    heads = [_named(share) for share in shares]
-    columns = [dict(_told(share)) for share in shares]
-    names = list(dict.fromkeys(name for column in columns for name in column))
-    rows = [
-        {"number": name} | {h: column.get(name, HIDDEN) for h, column in zip(heads, columns, strict=True)}
-        for name in names
-    ]
-    return heads, rows
+def share_table(shares: Sequence[Share]) -> Rows:
+    """All numbers, a column for each cause."""
+    columns = {_named(share): dict(_told(share)) for share in shares}
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    return [{"number": n} | {cause: column.get(n, HIDDEN) for cause, column in columns.items()} for n in names]
 
 
 def _named(share: Share) -> str:

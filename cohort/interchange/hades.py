@@ -25,7 +25,7 @@ from cohort.balance import YEARS
 from cohort.counts import CONTRASTED, DAYS_PER_YEAR
 from cohort.interchange.hidden import cdm_name, hides_count
 from cohort.paths import config_folder
-from cohort.results import CONTRAST, COX, OVERALL
+from cohort.results import CONTRAST, COX, IS_PER_UNIT, OVERALL
 from cohort.typed_csv import read_csv
 
 POPULATION = "study population"
@@ -38,7 +38,7 @@ _AS_HADES = {"pass": "PASS", "warn": "WARNING", "fail": "FAIL"}
 _TYPES = {"int": pl.Int64, "bigint": pl.Int64, "float": pl.Float64}
 _KEY = ("analysis_id", "target_id", "comparator_id", "outcome_id")
 _CELL = ("analysis_id", "outcome_id", "metric", "age_stratum")
-_IS_PER_UNIT = pl.col("term").str.starts_with("per ")
+_MAIN_ANALYSIS = f"{PRIMARY}, {COX}"
 
 YesNo = Literal["Yes", "No"]
 
@@ -162,7 +162,7 @@ def _results(estimates: pl.DataFrame, threshold: int, level: float) -> pl.DataFr
         subjects=_shown("persons_exposed", threshold),
         outcomes=_shown("events_exposed", threshold),
         # Beside a dose per unit stands everybody's time.
-        days=pl.when(~_IS_PER_UNIT).then((pl.col("person_years") * DAYS_PER_YEAR).round()),
+        days=pl.when(~IS_PER_UNIT).then((pl.col("person_years") * DAYS_PER_YEAR).round()),
     )
     is_contrast = pl.col("exposure") == CONTRAST
     has_level = pl.lit(level == 0.95)
@@ -215,14 +215,14 @@ def _attrition(attrition: pl.DataFrame, threshold: int, outcome: str) -> pl.Data
         exposure_id=population,
         target_id=population,
         comparator_id=population,
-        analysis_id=identifier(f"{PRIMARY}, {COX}"),
+        analysis_id=identifier(_MAIN_ANALYSIS),
         outcome_id=identifier(outcome),
     )
 
 
 def _diagnostics(estimates: pl.DataFrame, diagnostics: pl.DataFrame) -> pl.DataFrame:
     """Of each main ratio: what it could have detected, and the worst of what the study says of its analysis."""
-    main = estimates.filter((pl.col("model") == COX) & (pl.col("age_stratum") == OVERALL) & _IS_PER_UNIT)
+    main = estimates.filter((pl.col("model") == COX) & (pl.col("age_stratum") == OVERALL) & IS_PER_UNIT)
     every = diagnostics.get_column("exposure")
     judged = {
         (analysis, exposure): _worst(
@@ -264,7 +264,7 @@ def _covariates(balance: pl.DataFrame) -> pl.DataFrame:
                 "characteristic", pl.when(pl.col("level") != "").then("level"), separator=": ", ignore_nulls=True
             ),
             covariate_analysis_name="heading",
-            analysis_id=identifier(f"{PRIMARY}, {COX}"),
+            analysis_id=identifier(_MAIN_ANALYSIS),
             target_mean_before=mean(binder),
             comparator_mean_before=mean(non_binder),
             std_diff_before="smd_binder_non_binder",

@@ -10,8 +10,8 @@ from cohort.inputs import UNKNOWN_DOSE
 from cohort.report.channelling_panels import channelling_picture
 from cohort.report.class_checks import drug_groups
 from cohort.report.classes import CLASSES, EXPOSURES, Look
-from cohort.report.comparison import COMPARED, bound_effects, bounds
-from cohort.report.composition import composition, compositions
+from cohort.report.comparison import COMPARED, bound_effects
+from cohort.report.composition import composition
 from cohort.report.design import design
 from cohort.report.effects import Effect
 from cohort.report.ends import ends
@@ -33,7 +33,6 @@ def figures(study: Study) -> dict[str, Picture | None]:
     names = ends(release)
     curves = lines(release.curves, names)
     criteria = steps(release.attrition)
-    parts = compositions(release.drugs, terms.drug_metric)
     return {
         "forest": forest(
             "forest",
@@ -47,7 +46,7 @@ def figures(study: Study) -> dict[str, Picture | None]:
         "incidence": incidence(curves, names, _said_of_curves(release, names)) if curves else None,
         "flow": flow(criteria) if criteria else None,
         "design_picture": design(study.protocol) if study.protocol else None,
-        "composition": composition(parts, terms.drug_unit) if release.drugs else None,
+        "composition": composition(study.parts, terms.drug_unit) if release.drugs else None,
         "bounds_picture": _bounds_picture(study),
         "by_drug": _drug_picture(study),
         "recency": recency_picture(release),
@@ -69,7 +68,7 @@ def _dose_picture(study: Study) -> Picture | None:
 
 def _bounds_picture(study: Study) -> Picture | None:
     """The bounds for missing doses beside the primary estimate."""
-    rows = bounds(study.release, None)
+    rows = study.bounds
     if not rows:
         return None
     return forest(

@@ -60,8 +60,7 @@ def _forest(width: int, groups: Sequence[Group], per: str, ci: str) -> Sheet:
         y += _HEADING
         for effect in group.effects:
             words, age = f"{group.look.name}, {effect.words}", effect.label if is_by_age else ""
-            with part(axes, words, group.look.colour, age):
-                axes.axhspan(y, y + _ROW, facecolor="none", linewidth=0)  # somewhere to point at
+            with part(axes, words, group.look.colour, age, rows=(y, y + _ROW)):
                 _forest_row(sheet, axes, scale, group.look, effect, y + _ROW / 2, left + plot + 24)
             y += _ROW
     return sheet

@@ -113,7 +113,7 @@ def look_of_curve(group: str) -> Look:
     return CURVES.get(group) or Look(group, "", "contrast", "", "-.")
 
 
-def _curves(axes: Axes, drawn: Iterable[Line], every: Sequence[Line], has_labels: bool) -> None:
+def _curves(axes: Axes, drawn: Sequence[Line], every: Sequence[Line], has_labels: bool) -> None:
     ages = [age for line in every for age in line.age]
     tops = [value for line in every for value in [*line.estimate, *line.upper] if value == value]
     axes.set_xlim(min(ages), max(max(ages), min(ages) + 1))
@@ -122,14 +122,13 @@ def _curves(axes: Axes, drawn: Iterable[Line], every: Sequence[Line], has_labels
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}%" if has_labels else ""))
     axes.grid(axis="y", color=INKS["rule"], linewidth=0.7)
-    kept = list(drawn)
-    for line in kept:
+    for line in drawn:
         look = look_of_curve(line.group)
         colour = INKS[look.colour]
         axes.fill_between(line.age, line.lower, line.upper, color=colour, alpha=0.13, linewidth=0)
         axes.plot(line.age, line.estimate, color=colour, linestyle=look.line, linewidth=2)
-    places = sorted({age for line in kept for age in line.age})
-    read_off(axes, places, [_said_at(kept, age) for age in places])
+    places = sorted({age for line in drawn for age in line.age})
+    read_off(axes, places, [_said_at(drawn, age) for age in places])
 
 
 def _said_at(drawn: Sequence[Line], age: float) -> str:

@@ -50,5 +50,5 @@ def read_off(axes: Axes, places: Sequence[float], words: Sequence[str], exposure
     lower, upper = axes.get_xlim()
     edges = [lower, *((a + b) / 2 for a, b in pairwise(places)), upper]
     for left, right, said in zip(edges[:-1], edges[1:], words, strict=True):
-        with part(axes, said, exposure):
-            axes.axvspan(left, right, facecolor="none", linewidth=0)
+        with part(axes, said, exposure, columns=(left, right)):
+            pass

@@ -109,8 +109,8 @@ def _panel(axes: Axes, panel: Panel, scale: RatioScale, primary_at: float | None
         heights = [scale.place(p.effect.bounds[0]) if p.effect.bounds else math.nan for p in panel.points]
         axes.plot([p.x for p in panel.points], heights, color=INKS[panel.look.colour], linewidth=1.4, alpha=0.7)
     for point in panel.points:
-        with part(axes, f"{panel.look.name}, {point.effect.words}", panel.look.colour):
-            axes.axvspan(point.x - 0.4, point.x + 0.4, facecolor="none", linewidth=0)  # somewhere to point at
+        words, reach = f"{panel.look.name}, {point.effect.words}", (point.x - 0.4, point.x + 0.4)
+        with part(axes, words, panel.look.colour, columns=reach):
             _draw_point(axes, point, panel.look, scale)
 
 

@@ -56,9 +56,9 @@ class Release:
     run: Mapping[str, Any]
 
     @cached_property
-    def _by_analysis(self) -> Mapping[object, Sequence[Estimate]]:
+    def _by_analysis(self) -> Mapping[str, Sequence[Estimate]]:
         """Runs have hundreds of analyses, and a page asks for the rows of one thousands of times."""
-        found: dict[object, list[Estimate]] = {}
+        found: dict[str, list[Estimate]] = {}
         for estimate in self.estimates:
             found.setdefault(estimate.analysis, []).append(estimate)
         return found
@@ -73,7 +73,7 @@ class Release:
 
     def rows(self, **wanted: object) -> list[Estimate]:
         """Estimates whose fields equal the values given; of the main tables' models unless one is named."""
-        own = self._by_analysis.get(wanted["analysis"], ()) if "analysis" in wanted else self.estimates
+        own = self._by_analysis.get(str(wanted["analysis"]), ()) if "analysis" in wanted else self.estimates
         found = [e for e in own if all(getattr(e, name) == value for name, value in wanted.items())]
         return [e for e in found if "model" in wanted or e.model in HEADLINE_MODELS]
 
@@ -102,7 +102,7 @@ class Release:
     @property
     def analyses(self) -> list[str]:
         """Names of the analyses in the order of the file, the primary one first."""
-        return list(dict.fromkeys([PRIMARY, *map(str, self._by_analysis)]))
+        return list(dict.fromkeys([PRIMARY, *self._by_analysis]))
 
     @property
     def contrast(self) -> Estimate | None:

@@ -20,11 +20,12 @@ from cohort.report.channelling import new_start, said_of_starts, starts_rows
 from cohort.report.checks import VERDICTS, checks, tally
 from cohort.report.class_checks import check_groups, said_of_permutation
 from cohort.report.classes import CLASSES, EXPOSURES, STYLE
-from cohort.report.comparison import COMPARED, bounds, other_analyses
+from cohort.report.comparison import COMPARED
 from cohort.report.conclusions import MARKS, conclusions, summed_up
 from cohort.report.coverage import coverage_by_class, coverage_groups, supply_rows
 from cohort.report.effects import Effect
 from cohort.report.ends import competing_words, ends
+from cohort.report.environment import page_environment
 from cohort.report.estimator import estimator_parts
 from cohort.report.figures import figures
 from cohort.report.flow import steps
@@ -79,72 +80,122 @@ def _pictures(parts: Mapping[str, Any]) -> list[Picture]:
 
 
 def _render(study: Study, filled: Sequence[Standard], drawn: Mapping[str, Any]) -> str:
-    release, protocol, terms, parts = study.release, study.protocol, study.terms, study.parts
-    found = checks(release)
-    concluded = conclusions(release, terms)
+    """The page; what the template is given stands in the order of its sections."""
+    release = study.release
     return _environment().get_template("report.html.j2").render(
         style=Markup(STYLE.read_text(encoding="utf-8")),
         script=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
-        title=study.title,
-        run=release.run,
-        cdm=release.run.get("cdm") or {},
-        cdm_name=_first(release.run, "cdm_source_name", "name", "location") or "CDM not named",
-        cdm_persons=_first(release.run, "person_count", "persons"),
-        release=release,
-        terms=terms,
-        rationale=_rationale(release),
-        truth=study.truth,
-        answer=answer(release, terms, parts, study.truth),
-        key_figures=key_figures(release, terms),
-        conclusions=concluded,
-        summed_up=summed_up(concluded),
-        checks=found,
-        verdicts=tally(found),
-        limitations=[*published.limitations(protocol), *limitations(release, terms, parts, protocol)],
-        methods=[*published.methods(release, protocol), *paragraphs(protocol)] if protocol else [],
-        preset=protocol.preset if protocol else None,
-        published=published.published_rows(release, protocol),
-        fields=field_table(protocol) if protocol else {},
+        looks=list(EXPOSURES.values()),
+        class_looks=[EXPOSURES[exposure] for exposure in CLASSES],
+        ages_shown=[tables.age_label(age) for age in release.age_strata],
+        class_checks=check_groups(release),
+        said_of_permutation=said_of_permutation(release),
+        use_grids=use_grids(release),
+        said_of_specifications=summary(specifications(release)),
+        others=study.others,
+        time_groups=tables.time_groups(release.person_time),
+        criteria=steps(release.attrition),
+        not_shown=tables.not_shown(release),
         standards=filled,
         for_authors=AUTHORS,
-        known_share=known_share(release),
-        drug_classes=tables.drug_classes(release.drugs),
-        parts=parts,
-        shares={share.drug: _shown(share.dose) for part in parts for share in part.shares},
-        finished=numbers.moment(release.run.get("finished")),
-        coverage=coverage_by_class(release.dose_coverage),
-        coverage_groups=coverage_groups(release.dose_coverage),
-        supply=supply_rows(release.supply),
-        compared=[EXPOSURES[e] for e in COMPARED],
-        bounds=bounds(release, protocol.ledger.imputations if protocol else None),
-        said_of_bounds=_said_of(release, "missing dose bounds"),
-        information=_information(release),
-        new_starts=starts_rows(release),
-        said_of_starts=said_of_starts(release),
-        new_start=new_start(protocol.population.washout_days if protocol else None),
-        others=other_analyses(release, protocol),
-        class_checks=check_groups(release),
-        use_grids=use_grids(release),
-        hypotheses=hypothesis_rows(release),
-        history_tables=history_tables(release),
-        history_lags=lags(release),
-        said_of_bootstrap=said_of_bootstrap(release),
-        baseline=baseline_groups(release),
-        baseline_headings=HEADINGS,
-        said_of_balance=said_of_balance(release),
-        adjustment=adjustment_rows(release),
-        said_of_adjustment=said_of_adjustment(release),
-        said_of_permutation=said_of_permutation(release),
-        said_of_specifications=summary(specifications(release)),
-        time_groups=tables.time_groups(release.person_time),
-        not_shown=tables.not_shown(release),
-        criteria=steps(release.attrition),
-        looks=list(EXPOSURES.values()),
-        ages_shown=[tables.age_label(age) for age in release.age_strata],
-        class_looks=[EXPOSURES[exposure] for exposure in CLASSES],
+        **_masthead(study),
+        **_answered(study),
         **_hazard_ratios(study),
+        **_new_starts_and_histories(study),
+        **_doses(study),
+        **_people(release),
+        **_protocol(study),
         **drawn,
     )  # fmt: skip
+
+
+def _masthead(study: Study) -> dict[str, Any]:
+    """What the page is of."""
+    run = study.release.run
+    return {
+        "release": study.release,
+        "terms": study.terms,
+        "truth": study.truth,
+        "title": study.title,
+        "rationale": _rationale(study.release),
+        "run": run,
+        "finished": numbers.moment(run.get("finished")),
+        "cdm": run.get("cdm") or {},
+        "cdm_name": study.database or "CDM not named",
+        "cdm_persons": _first(run, "person_count", "persons"),
+    }
+
+
+def _answered(study: Study) -> dict[str, Any]:
+    """The answer, what it means, whether it is to be believed, and its limits."""
+    release, terms = study.release, study.terms
+    found, concluded = checks(release), conclusions(release, terms)
+    return {
+        "answer": answer(release, terms, study.parts, study.truth),
+        "key_figures": key_figures(release, terms),
+        "conclusions": concluded,
+        "summed_up": summed_up(concluded),
+        "checks": found,
+        "verdicts": tally(found),
+        "limitations": [
+            *published.limitations(study.protocol),
+            *limitations(release, terms, study.parts, study.protocol),
+        ],
+    }
+
+
+def _new_starts_and_histories(study: Study) -> dict[str, Any]:
+    """Channelling before the diagnosis, and what fades after use."""
+    release, protocol = study.release, study.protocol
+    return {
+        "new_starts": starts_rows(release),
+        "said_of_starts": said_of_starts(release),
+        "new_start": new_start(protocol.population.washout_days if protocol else None),
+        "hypotheses": hypothesis_rows(release),
+        "history_tables": history_tables(release),
+        "history_lags": lags(release),
+        "said_of_bootstrap": said_of_bootstrap(release),
+    }
+
+
+def _doses(study: Study) -> dict[str, Any]:
+    """The drugs, how their doses are known, and what those that are not could change."""
+    release, parts = study.release, study.parts
+    return {
+        "drug_classes": tables.drug_classes(release.drugs),
+        "parts": parts,
+        "shares": {share.drug: _shown(share.dose) for part in parts for share in part.shares},
+        "known_share": known_share(release),
+        "coverage": coverage_by_class(release.dose_coverage),
+        "coverage_groups": coverage_groups(release.dose_coverage),
+        "supply": supply_rows(release.supply),
+        "compared": [EXPOSURES[e] for e in COMPARED],
+        "bounds": study.bounds,
+        "said_of_bounds": _said_of(release, "missing dose bounds"),
+        "information": _information(release),
+    }
+
+
+def _people(release: Release) -> dict[str, Any]:
+    """Table 1, and what adjusting for it changes."""
+    return {
+        "baseline": baseline_groups(release),
+        "baseline_headings": HEADINGS,
+        "said_of_balance": said_of_balance(release),
+        "adjustment": adjustment_rows(release),
+        "said_of_adjustment": said_of_adjustment(release),
+    }
+
+
+def _protocol(study: Study) -> dict[str, Any]:
+    """The methods, the protocol's fields, and the published design that it follows."""
+    release, protocol = study.release, study.protocol
+    return {
+        "methods": [*published.methods(release, protocol), *paragraphs(protocol)] if protocol else [],
+        "fields": field_table(protocol) if protocol else {},
+        "preset": protocol.preset if protocol else None,
+        "published": published.published_rows(release, protocol),
+    }
 
 
 def _rationale(release: Release) -> str:
@@ -195,13 +246,7 @@ def _one_of_each(release: Release, **wanted: str) -> list[tables.EffectGroup]:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(_HERE)
     environment.filters |= _filters()
     environment.globals |= {"verdicts_known": VERDICTS, "conclusion_marks": MARKS}
     return environment

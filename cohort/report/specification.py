@@ -137,8 +137,7 @@ def _draw(width: int, known: Sequence[Specification]) -> Sheet:
         sheet.text(0, y, choice, fontsize=SMALL, fontweight="bold" if choice == PLANNED else "normal")
         below.axhline(place, color=INKS["rule"], linewidth=0.7, zorder=0)
     for place, one in enumerate(known):
-        with part(axes, one.words):
-            axes.axvspan(place - 0.5, place + 0.5, facecolor="none", linewidth=0)  # somewhere to point at
+        with part(axes, one.words, columns=(place - 0.5, place + 0.5)):
             _draw_one(axes, place, one, scale)
         style = _style(one)
         below.plot([place], [choices.index(one.choice)], marker="o", markersize=5.5, color=style.colour, zorder=4)

@@ -6,10 +6,12 @@ category and by lag.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from cohort.analyses import PRIMARY
 from cohort.protocol import Protocol
+from cohort.report.comparison import Compared, bounds, other_analyses
 from cohort.report.composition import Composition, compositions
 from cohort.report.effects import Effect
 from cohort.report.numbers import EN_DASH, years
@@ -41,6 +43,22 @@ class Study:
         terms = terms_of(release, protocol)
         planted = read_truth(truth, terms.metric, terms.per, release.outcome_of(PRIMARY))
         return cls(release, protocol, terms, planted, compositions(release.drugs, terms.drug_metric))
+
+    @cached_property
+    def others(self) -> Sequence[Compared]:
+        """The primary analysis beside those that the protocol asks for by name."""
+        return other_analyses(self.release, self.protocol)
+
+    @cached_property
+    def bounds(self) -> Sequence[Compared]:
+        """The primary analysis beside the bounds for missing doses."""
+        return bounds(self.release, self.protocol.ledger.imputations if self.protocol else None)
+
+    @property
+    def database(self) -> str:
+        """What the CDM is called; empty where the record does not say."""
+        cdm = self.release.run.get("cdm") or {}
+        return str(next((cdm[name] for name in ("cdm_source_name", "name", "location") if cdm.get(name)), ""))
 
     @property
     def title(self) -> str:

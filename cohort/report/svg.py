@@ -81,14 +81,26 @@ def _light() -> dict[str, str]:
 
 
 @contextmanager
-def part(axes: Axes, words: str, exposure: str = "", age: str = "") -> Iterator[None]:
+def part(
+    axes: Axes,
+    words: str,
+    exposure: str = "",
+    age: str = "",
+    *,
+    columns: tuple[float, float] | None = None,
+    rows: tuple[float, float] | None = None,
+) -> Iterator[None]:
     """All that is drawn meanwhile belongs together: it has words to read when it is pointed at.
 
     Args:
         words: such as the class, the age and the hazard ratio.
         exposure, age: by which a reader may choose it; empty where it is of all.
+        columns, rows: where, along the axes or up them, pointing anywhere counts.
     """
     before = {id(artist) for artist in _drawn(axes)}
+    for span, reach in ((axes.axvspan, columns), (axes.axhspan, rows)):
+        if reach:
+            span(*reach, facecolor="none", linewidth=0)
     yield
     for artist in _drawn(axes):
         if id(artist) not in before:

@@ -19,7 +19,7 @@ from scipy.stats import beta
 
 from cohort.analyses import PRIMARY
 from cohort.report.classes import EXPOSURES, Look
-from cohort.results import OVERALL
+from cohort.results import IS_PER_UNIT, OVERALL
 from cohort.validation.verdict import ACCEPTED_BIAS, ACCEPTED_COVERAGE
 
 _Z: Final = 1.96
@@ -59,7 +59,7 @@ def write_figures(table: pl.DataFrame, folder: Path) -> list[Path]:
 def by_lag(table: pl.DataFrame) -> pl.DataFrame:
     """The linear rows of all ages of the primary analysis and the family of lags, in order of lag."""
     family = (pl.col("analysis") == PRIMARY) | pl.col("analysis").str.starts_with("lag-")
-    linear = pl.col("term").str.starts_with("per ") & (pl.col("age_stratum") == OVERALL)
+    linear = IS_PER_UNIT & (pl.col("age_stratum") == OVERALL)
     return table.filter(family & linear & pl.col("bias").is_not_null()).sort("lag_days", maintain_order=True)
 
 

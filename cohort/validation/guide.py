@@ -12,7 +12,7 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.report.classes import look_of
-from cohort.results import OVERALL
+from cohort.results import IS_PER_UNIT, OVERALL
 from cohort.synthetic.scenarios import SCENARIOS
 from cohort.validation.performance import GROUP
 from cohort.validation.verdict import (
@@ -127,10 +127,7 @@ def _verdict_rows(table: pl.DataFrame) -> list[dict[str, str]]:
     """How many rows of each scenario have which verdict, at all ages and by age."""
     judged = table.filter(pl.col("verdict") != "").with_columns(
         pl.when(pl.col("age_stratum") == OVERALL).then(pl.lit("all")).otherwise(pl.lit("by band")).alias("ages"),
-        pl.when(pl.col("term").str.starts_with("per "))
-        .then(pl.lit("per unit"))
-        .otherwise(pl.lit("categories"))
-        .alias("as"),
+        pl.when(IS_PER_UNIT).then(pl.lit("per unit")).otherwise(pl.lit("categories")).alias("as"),
     )
     counts = judged.group_by("scenario", "as", "ages", maintain_order=True).agg(
         *((pl.col("verdict") == name).sum().alias(name) for name in _VERDICTS)
@@ -152,7 +149,7 @@ def _misses(table: pl.DataFrame) -> list[str]:
 
 
 def _linear(table: pl.DataFrame) -> pl.DataFrame:
-    return table.filter(pl.col("term").str.starts_with("per "))
+    return table.filter(IS_PER_UNIT)
 
 
 def _by_age(table: pl.DataFrame) -> pl.DataFrame:
@@ -161,11 +158,7 @@ def _by_age(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_category(table: pl.DataFrame) -> list[str]:
-    rows = table.filter(
-        ~pl.col("term").str.starts_with("per ")
-        & (pl.col("age_stratum") == OVERALL)
-        & pl.col("true_log_hr").is_not_null()
-    )
+    rows = table.filter(~IS_PER_UNIT & (pl.col("age_stratum") == OVERALL) & pl.col("true_log_hr").is_not_null())
     return (
         ["## By dose category at all ages, worlds without effect", _markdown(shown_rows(rows))] if rows.height else []
     )

@@ -20,7 +20,6 @@ import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.content import digest
-from cohort.engine import TableRef
 from cohort.files import appearing
 from cohort.inputs import UNKNOWN_DOSE
 from cohort.paths import config_folder, sql_folder
@@ -28,7 +27,7 @@ from cohort.protocol import Protocol
 from cohort.protocol_sections import ModelName
 from cohort.release import check_conservation, released_estimates
 from cohort.run import versions
-from cohort.study import Prepared, RunSettings, build_tables, fit_one, prepare_run, read_models
+from cohort.study import Prepared, RunSettings, build_and_fit, prepare_run, read_models
 from cohort.synthetic import simulate
 from cohort.synthetic.scenarios import parameters_of
 from cohort.validation.planted import Planted
@@ -133,28 +132,11 @@ def replicate_estimates(replicate: Replicate) -> pl.DataFrame:
         settings = replicate.settings(folder)
         told = simulate(Path(settings.cdm), replicate.persons, replicate.seed, replicate.scenario)
         prepared = prepare_run(settings).without_bounds()
-        models = _fit(prepared, _build(prepared))
+        tables, models = build_and_fit(prepared, MODELS)
+        check_conservation(tables[PRIMARY]["conservation"])
         released = released_estimates(read_models(models), settings.load_protocol())
         planted = Planted(json.loads(told.read_text(encoding="utf-8")))
     return _beside_truth(replicate, prepared, released, planted)
-
-
-def _build(prepared: Prepared) -> dict[str, dict[str, TableRef]]:
-    """Every table of every planned analysis; the balances of the primary one must hold."""
-    tables: dict[str, dict[str, TableRef]] = {}
-    for analysis in prepared.planned:
-        tables[analysis] = build_tables(prepared, analysis, tables.get(PRIMARY))
-    check_conservation(tables[PRIMARY]["conservation"])
-    return tables
-
-
-def _fit(prepared: Prepared, tables: Mapping[str, Mapping[str, TableRef]]) -> list[str]:
-    return [
-        fit_one(prepared, analysis, model, tables[analysis])
-        for analysis in prepared.planned
-        for model in MODELS
-        if model in prepared.analysis(analysis).models
-    ]
 
 
 def _beside_truth(replicate: Replicate, prepared: Prepared, released: pl.DataFrame, planted: Planted) -> pl.DataFrame:

@@ -18,7 +18,7 @@ import pytest
 from cohort.errors import TspoError, UsageError
 from cohort.release import released_estimates
 from cohort.results import OVERALL
-from cohort.study import RunSettings, fit_one, prepare_run, read_models
+from cohort.study import RunSettings, build_and_fit, fit_one, prepare_run, read_models
 from cohort.validation import replicate as replicates
 from cohort.validation import runner
 from cohort.validation.outcome import REPLICATES, Outcome, command_of, conclude
@@ -214,8 +214,7 @@ def test_a_replicate_releases_what_a_whole_run_releases(small_cdm: Path, tmp_pat
     """Models that a replicate leaves out change nothing in the rows that it has."""
     settings = RunSettings(cdm=str(small_cdm), out=str(tmp_path / "run"))
     prepared = prepare_run(settings).model_copy(update={"planned": ("primary", "lag-0y")})
-    tables = replicates._build(prepared)
-    few = replicates._fit(prepared, tables)
+    tables, few = build_and_fit(prepared, MODELS)
     every = [fit_one(prepared, a, m, tables[a]) for a in prepared.planned for m in prepared.analysis(a).models]
     assert len(every) > len(few) == 2 * len(MODELS)
     part, whole = (released_estimates(read_models(paths), settings.load_protocol()) for paths in (few, every))

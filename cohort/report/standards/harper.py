@@ -5,7 +5,6 @@ Source: Wang et al. 2022, Pharmacoepidemiol Drug Saf 32:44, doi 10.1002/pds.5507
 
 from cohort.analyses import PRIMARY
 from cohort.report.classes import metric_of
-from cohort.report.comparison import bounds, other_analyses
 from cohort.report.flow import steps
 from cohort.report.methods_model import sets
 from cohort.report.numbers import count, listed, ordinal, ratio, years
@@ -75,7 +74,7 @@ def _question(facts: Facts) -> list[Item]:
         Item("2", "Comparator", "The same of non-binders.", "drugs"),
         Item("2", "Outcome", f"{terms.outcome.capitalize()}.", "protocol"),
         Item("2", "Time", f"From entry to {terms.outcome}, death or the end of observation.", "people"),
-        Item("2", "Setting", f"Records of care in {facts.database}." if facts.database else "", "data"),
+        Item("2", "Setting", f"Records of care in {facts.study.database}." if facts.study.database else "", "data"),
         Item("2", "Main measure of effect", f"Ratio of hazard ratios {terms.per_dose}.", "answer"),
     ]
 
@@ -138,10 +137,9 @@ def _outcome(facts: Facts) -> list[Item]:
 
 
 def _follow_up(facts: Facts) -> list[Item]:
-    ends = facts.methods["Who"].rsplit("Follow-up ends ", 1)[-1]
     return [
         Item("8", "Begins", "On the day after entry.", "people"),
-        Item("8", "Ends", ends[:1].upper() + ends[1:], "people"),
+        Item("8", "Ends", f"With {facts.ends}", "people"),
         Item("8", "Competing events", facts.methods["Competing death"], "incidence"),
     ]
 
@@ -180,7 +178,7 @@ def _analyses(facts: Facts) -> list[Item]:
 def _sensitivity(facts: Facts) -> list[Item]:
     """One row for each analysis beside the primary one, with what it changes."""
     lags = sorted({e.lag_days for e in facts.release.estimates if e.analysis.startswith("lag-")})
-    named = [*other_analyses(facts.release, facts.protocol), *bounds(facts.release, facts.protocol.ledger.imputations)]
+    named = [*facts.study.others, *facts.study.bounds]
     told = listed([years(days) if days else "none" for days in lags])
     return [
         *(
@@ -206,9 +204,8 @@ def _sensitivity(facts: Facts) -> list[Item]:
 
 def _data(facts: Facts) -> list[Item]:
     cdm, versions = facts.cdm, facts.release.run.get("versions") or {}
-    days = [str(cdm[end]) for end in ("earliest_observation_date", "latest_observation_date") if cdm.get(end)]
     return [
-        Item("12", "Source", facts.database, "data"),
+        Item("12", "Source", facts.study.database, "data"),
         Item(
             "12",
             "Model and vocabulary",
@@ -221,7 +218,7 @@ def _data(facts: Facts) -> list[Item]:
             ),
             "data",
         ),
-        Item("12", "Time covered", f"{' to '.join(days)}." if len(days) == 2 else "", "data"),
+        Item("12", "Time covered", f"{facts.observed}." if facts.observed else "", "data"),
         Item("12", "Linkage, and what leads to a record in this source"),
         Item("12", "Software", _pairs(versions), "run"),
     ]

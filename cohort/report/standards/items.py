@@ -16,6 +16,7 @@ from cohort.report.methods import paragraphs
 from cohort.report.release import Release
 from cohort.report.study import Study
 from cohort.report.terms import Terms
+from cohort.report.text import Answer, answer
 
 AUTHORS = "For the authors: neither the protocol nor the results hold it."
 """What stands in the place of an answer that the program cannot give."""
@@ -100,10 +101,21 @@ class Facts:
         """What the run's record says of the CDM."""
         return self.release.run.get("cdm") or {}
 
+    @property
+    def observed(self) -> str:
+        """From when to when there are records, in a few words; empty where the record does not say."""
+        ends = [str(self.cdm.get(end) or "") for end in ("earliest_observation_date", "latest_observation_date")]
+        return " to ".join(ends) if all(ends) else ""
+
+    @property
+    def ends(self) -> str:
+        """With what follow-up ends, as the methods say it: `dementia, death, or ...`."""
+        return self.methods["Who"].rsplit("Follow-up ends with ", 1)[-1]
+
     @cached_property
-    def database(self) -> str:
-        """What the CDM is called."""
-        return str(self.cdm.get("cdm_source_name") or self.cdm.get("location") or "")
+    def answer(self) -> Answer:
+        """What the run says; the truth of synthetic data is no part of it."""
+        return answer(self.release, self.terms, self.study.parts, None)
 
     @cached_property
     def left_out(self) -> str:

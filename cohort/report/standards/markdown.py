@@ -9,7 +9,7 @@ def as_markdown(title: str, standards: Sequence[Standard]) -> str:
     """A page with a table for each standard.
 
     Args:
-        title: of the facts.
+        title: of the study.
     """
     parts = [f"# {_cell(title)}: reporting standards", "Filled in from the protocol and the released results."]
     for standard in standards:

@@ -1,4 +1,4 @@
-"""RECORD-PE's checklist with those of STROBE and RECORD that it extends, for a cohort facts.
+"""RECORD-PE's checklist with those of STROBE and RECORD that it extends, for a cohort study.
 
 Source: Langan et al. 2018, BMJ 363:k3532, doi 10.1136/bmj.k3532; what an item asks is said in our words.
 """
@@ -7,7 +7,7 @@ from cohort.report.checks import checks, tally
 from cohort.report.methods_model import sets
 from cohort.report.numbers import listed
 from cohort.report.standards.items import Facts, Group, Item, Standard
-from cohort.report.text import answer, key_figures
+from cohort.report.text import key_figures
 
 
 def record_pe(facts: Facts) -> Standard:
@@ -29,9 +29,7 @@ def record_pe(facts: Facts) -> Standard:
 
 
 def _opening(facts: Facts) -> list[Item]:
-    cdm, terms = facts.cdm, facts.terms
-    said = answer(facts.release, terms, facts.study.parts, None)
-    days = [str(cdm[end]) for end in ("earliest_observation_date", "latest_observation_date") if cdm.get(end)]
+    terms, said = facts.terms, facts.answer
     return [
         Item(
             "1a",
@@ -43,7 +41,7 @@ def _opening(facts: Facts) -> list[Item]:
         Item(
             "R1.1",
             "Kind and name of the data",
-            f"Routinely collected records of care in {facts.database}." if facts.database else "",
+            f"Routinely collected records of care in {facts.study.database}." if facts.study.database else "",
             "data",
         ),
         Item("R1.2", "Region and time", ""),
@@ -62,7 +60,7 @@ def _opening(facts: Facts) -> list[Item]:
             f"of {terms.outcome} than that of drugs that do not, and whether that differs by age.",
             "question",
         ),
-        Item("5", "Setting and dates", f"Observation from {' to '.join(days)}." if len(days) == 2 else "", "data"),
+        Item("5", "Setting and dates", f"Observation from {facts.observed}." if facts.observed else "", "data"),
     ]
 
 
@@ -72,8 +70,7 @@ def _design(facts: Facts) -> list[Item]:
             "4, PE 4.a",
             "Key elements of the design, and whether there are several designs",
             "One cohort; exposure changes with time and everybody is followed alike, users or not. Other lags and "
-            "other "
-            "ways to count dose are the same design.",
+            "other ways to count dose are the same design.",
             "protocol",
         ),
         Item(
@@ -97,7 +94,7 @@ def _design(facts: Facts) -> list[Item]:
 
 
 def _variables(facts: Facts) -> list[Item]:
-    e, terms = facts.protocol.exposure, facts.terms
+    terms = facts.terms
     return [
         Item("7", "Outcomes, exposures, confounders, modifiers", facts.methods["Outcome"], "protocol"),
         Item(
@@ -137,9 +134,7 @@ def _variables(facts: Facts) -> list[Item]:
             "PE 7.1.g",
             "Persons with more than one of the drugs",
             "All classes are in one model, each adjusted for the others. "
-            f"Doses are counted per class in {terms.unit}; those of drugs of one class add up."
-            if e.metric
-            else "",
+            f"Doses are counted per class in {terms.unit}; those of drugs of one class add up.",
             "protocol",
         ),
     ]
@@ -228,7 +223,7 @@ def _results(facts: Facts) -> list[Item]:
 def _discussion(facts: Facts) -> list[Item]:
     limits = facts.limits
     return [
-        Item("18", "Key results", answer(facts.release, facts.terms, facts.study.parts, None).headline, "answer"),
+        Item("18", "Key results", facts.answer.headline, "answer"),
         Item("19", "Limitations", f"{limits['Observational']} {limits['Class and drug']}", "limitations"),
         Item(
             "R19.1",

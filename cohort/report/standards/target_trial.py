@@ -10,12 +10,13 @@ from cohort.report.standards.items import Facts, Group, Item, Standard
 
 def target_trial(facts: Facts) -> Standard:
     """The table of the target trial: a component, the trial, and how it is emulated."""
+    components = [_eligibility(facts), _strategies(facts), _assignment(facts), *_time(facts), *_effect(facts)]
     return Standard(
         key="target-trial",
         name="Target trial",
         source="Hernán and Robins 2016, doi 10.1093/aje/kwv254",
         headings=("Component", "The trial that would answer the question", "What this study does"),
-        groups=[Group("", [_eligibility(facts), _strategies(facts), _assignment(facts), *_rest(facts)])],
+        groups=[Group("", components)],
     )
 
 
@@ -54,13 +55,8 @@ def _assignment(facts: Facts) -> Item:
     )
 
 
-def _rest(facts: Facts) -> list[Item]:
-    return [*_time(facts), *_effect(facts)]
-
-
 def _time(facts: Facts) -> list[Item]:
     lag = facts.terms.lag_days
-    ends = facts.methods["Who"].rsplit("Follow-up ends", 1)[-1]
     late = f" A dose counts from {years(lag)} after it was taken." if lag else ""
     return [
         Item(
@@ -73,7 +69,7 @@ def _time(facts: Facts) -> list[Item]:
         Item(
             "Follow-up",
             f"From time zero to {facts.terms.outcome}, death, loss, or the end of the trial.",
-            f"From entry; it ends{ends}",
+            f"From entry; it ends with {facts.ends}",
             "people",
         ),
     ]
@@ -92,9 +88,8 @@ def _effect(facts: Facts) -> list[Item]:
             "Causal contrast",
             "Per-protocol effect: hazards under one strategy against the other, had everybody followed it.",
             f"An association: the hazard ratio {terms.per_dose} of binders over that of non-binders, from one model. "
-            "It "
-            "is the effect only if nothing unmeasured bears on both dose and outcome, if the lag is as long as early "
-            "disease bears on prescribing, and if classes differ in nothing but affinity.",
+            "It is the effect only if nothing unmeasured bears on both dose and outcome, if the lag is as long as "
+            "early disease bears on prescribing, and if classes differ in nothing but affinity.",
             "answer",
         ),
         Item(
