@@ -12,6 +12,7 @@ from cohort.synthetic import simulate
 from tests.processes import prefect_server, python
 
 _EXIT = pytest.StashKey[int]()
+_WAITING = ("test_server.py", "test_surroundings.py", "test_walkthrough.py")
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -57,9 +58,9 @@ def shared_data(name: str) -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Prefect comes last: its threads draw random numbers, which Hypothesis takes for the test's own.
 
-    Of its tests the walk through the guide comes first: it waits most of its time, while other workers have work.
+    Of its tests those come first that wait most of their time, while other workers have work.
     """
-    items.sort(key=lambda item: ("flows" in item.path.parts, item.path.name != "test_walkthrough.py"))
+    items.sort(key=lambda item: ("flows" in item.path.parts, item.path.name not in _WAITING))
 
 
 @pytest.hookimpl(trylast=True)

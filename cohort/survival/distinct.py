@@ -14,6 +14,8 @@ from cohort.survival.arrays import Indices, Ints, narrow
 
 TABLE = 8
 """A lookup table may be this many times as long as what is looked up in it."""
+_FIRST = 1 << 16
+"""Rows in which each code is looked for first."""
 Numbered = tuple[Ints, Ints]
 """(R,) the number of each row, and (M,) the first row of each number; the numbers stand in any order."""
 
@@ -42,11 +44,11 @@ def distinct(frame: pl.DataFrame, group: Ints | None = None) -> tuple[Ints, Ints
 
 def _coded(frame: pl.DataFrame) -> tuple[Indices, int, pl.DataFrame]:
     """Whole numbers and categories as one code, below a size that a table may have; and the columns that are left."""
-    code: Indices = np.zeros(frame.height, narrow(TABLE * frame.height))
+    kind = narrow(TABLE * frame.height)
+    code: Indices | None = None
     size, rest = 1, []
     for column in frame.iter_columns():
-        kind = column.dtype
-        is_whole = kind.is_integer() or kind in (pl.Boolean, pl.Categorical, pl.Enum)
+        is_whole = column.dtype.is_integer() or isinstance(column.dtype, pl.Boolean | pl.Categorical | pl.Enum)
         if not is_whole or column.null_count() or not len(column):
             rest.append(column)
             continue
@@ -56,17 +58,24 @@ def _coded(frame: pl.DataFrame) -> tuple[Indices, int, pl.DataFrame]:
         if size * span > TABLE * len(column):
             rest.append(column)
             continue
-        code *= code.dtype.type(span)
         # In the code's own width; what is cut off cancels, for the difference has room.
-        code += np.subtract(values, values.dtype.type(least), dtype=code.dtype, casting="unsafe")
+        own: Indices = np.subtract(values, values.dtype.type(least), dtype=kind, casting="unsafe")
+        if code is not None:
+            own += code * kind(span) if span > 1 else code
+        code = own
         size *= span
-    return code, size, pl.DataFrame(rest)
+    return np.zeros(frame.height, kind) if code is None else code, size, pl.DataFrame(rest)
 
 
 def _by_code(code: Indices, size: int) -> Numbered:
+    """By a table over the codes. Where all of them are among the first rows, no others are searched."""
+    is_there = np.zeros(size, bool)
+    is_there[code] = True
     first = np.full(size, -1)
-    first[code[::-1]] = np.arange(len(code) - 1, -1, -1)  # of several the last to come stays: the first row
-    is_there = first >= 0
+    for end in (min(_FIRST, len(code)), len(code)):
+        first[code[:end][::-1]] = np.arange(end - 1, -1, -1)  # of several the last to come stays: the first row
+        if (first[is_there] >= 0).all():
+            break
     return (np.cumsum(is_there) - 1)[code], first[is_there]
 
 
@@ -111,7 +120,10 @@ def _differs(frame: pl.DataFrame, number: Ints, example: Ints) -> npt.NDArray[np
         if column.dtype.is_numeric() and not column.null_count():  # a quarter of the time of the other way
             values = column.to_numpy()
             found = values[example][number]
-            differs |= (found != values) & ~((found != found) & (values != values))
+            is_other = found != values
+            if is_other.any():  # what is no number is unlike itself
+                is_other &= ~((found != found) & (values != values))
+            differs |= is_other
         else:
             differs |= column.ne_missing(column[example][number]).to_numpy()
     return differs

@@ -64,9 +64,24 @@ def test_whole_numbers_are_found_by_code_and_others_by_hash(columns: list[str], 
     assert (number.tolist(), example.tolist()) == by_hand(frame.rows(), group)
 
 
-def test_categories_of_one_frame_are_told_apart_by_what_they_say() -> None:
-    frame = pl.DataFrame({"x": ["b", "a", "b", "c"]}, schema={"x": pl.Categorical})
+CATEGORIES = [
+    pl.Categorical,
+    pl.Categorical(pl.Categories("distinct-test", physical=pl.UInt16)),
+    pl.Enum(["a", "b", "c"]),
+]
+
+
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_categories_of_one_frame_are_told_apart_by_what_they_say(kind: pl.DataType) -> None:
+    frame = pl.DataFrame({"x": ["b", "a", "b", "c"]}, schema={"x": kind})
     assert distinct(frame)[0].tolist() == [0, 1, 0, 2]
+    assert not module._coded(frame)[2].width, "categories are codes: to hash them takes ten times as long"
+
+
+def test_what_comes_late_is_found_beside_what_is_among_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST", 2)
+    number, example = distinct(pl.DataFrame({"x": [4, 4, 7, 4, 9, 7]}))
+    assert (number.tolist(), example.tolist()) == ([0, 0, 1, 0, 2, 1], [0, 2, 4])
 
 
 def test_no_rows_and_no_columns_have_no_numbers() -> None:
