@@ -1,41 +1,22 @@
-"""The diagnostics of dose: how much of it is known, what was discarded, and what the missing part could change.
+"""The diagnostics of dose: how much of it is known, and what was discarded.
 
-In: tables of the primary analysis, and estimates that have passed disclosure control. Out: rows of `diagnostics`. A
-figure that stands on few persons or fills, or that would tell a hidden count, is left out; its verdict stays.
+In: tables of the primary analysis. Out: rows of `diagnostics`. A figure that stands on few persons or fills is left
+out; its verdict stays.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from cohort.analyses import PRIMARY
 from cohort.counts import KnownDose, known_dose_share
-from cohort.diagnoses import DIED
-from cohort.disclosure import SUPPRESSED, TOO_FEW, shown_share
+from cohort.disclosure import TOO_FEW, shown_share
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE, dose_category_labels
 from cohort.protocol import Protocol
 from cohort.protocol_release import Gates
-from cohort.results import BOUND, CONTRAST, IS_PER_UNIT, OVERALL, Diagnostic
+from cohort.results import Diagnostic
 
 _MUCH_DISCARDED = 0.02
-
-
-def told(diagnostics: Sequence[Diagnostic], estimates: pl.DataFrame) -> list[Diagnostic]:
-    """Diagnostics of models, without the figures that would tell what the released estimates do not.
-
-    The number of coefficients is known, so events per parameter are as good as the events of the linear model.
-    """
-    linear = estimates.filter((pl.col("outcome") != DIED) & (pl.col("age_stratum") == OVERALL) & IS_PER_UNIT)
-    uncounted = set(linear.filter(pl.col("events").is_null()).get_column("analysis"))
-    suppressed = set(linear.filter(pl.col("status") == SUPPRESSED).select("analysis", "exposure").iter_rows())
-
-    def is_hidden(d: Diagnostic) -> bool:
-        if d.diagnostic == "fraction of missing information":
-            return (d.analysis, d.exposure) in suppressed
-        return d.diagnostic == "events per parameter" and d.analysis in uncounted
-
-    return [replace(d, value=None, meaning=d.meaning + TOO_FEW) if is_hidden(d) else d for d in diagnostics]
 
 
 def time_known(person_time: pl.DataFrame | pl.LazyFrame, protocol: Protocol) -> Diagnostic:
@@ -91,42 +72,6 @@ def dose_discarded(loss: pl.DataFrame, coverage: pl.DataFrame, drugs: pl.DataFra
     few = [int(loss.get_column(count).sum()) for count in ("fills_cut", "persons_cut")]
     verdict = "info" if share < _MUCH_DISCARDED else "warn"
     return _told(name, verdict, meaning, share, _is_few(few, protocol))
-
-
-def missing_dose_bounds(estimates: pl.DataFrame, protocol: Protocol, planned: Collection[str]) -> Diagnostic:
-    """How far the bounds for missing doses move the contrast away from the primary analysis.
-
-    Args:
-        estimates: as released; what was suppressed has no number.
-        protocol: the run's.
-        planned: names of the analyses that were run.
-    """
-    name = "missing dose bounds"
-    if not protocol.ledger.missing_dose_bounds:
-        return Diagnostic(name, PRIMARY, "info", "No bounds were asked for (ledger.missing_dose_bounds is empty).")
-    if not any(analysis.startswith(BOUND) for analysis in planned):
-        return Diagnostic(name, PRIMARY, "info", "Every fill's dose could be computed: nothing to bound.")
-    values = _contrasts(estimates)
-    bounds = [value for analysis, value in values.items() if analysis.startswith(BOUND)]
-    if PRIMARY not in values or not bounds:
-        return Diagnostic(name, PRIMARY, "info", "The contrast, or every bound of it, is suppressed or not estimable.")
-    meaning = (
-        "Largest difference of the log hazard ratio of binder and non-binder between the primary analysis and the "
-        f"{len(bounds)} bounds that put something else in place of missing doses."
-    )
-    largest = max(abs(value - values[PRIMARY]) for value in bounds)
-    return Diagnostic(name, PRIMARY, "info", meaning, CONTRAST, value=largest)
-
-
-def _contrasts(estimates: pl.DataFrame) -> dict[str, float]:
-    """Analysis -> log hazard ratio of the contrast at all ages, where it is shown."""
-    rows = estimates.filter(
-        (pl.col("exposure") == CONTRAST)
-        & (pl.col("outcome") != DIED)
-        & (pl.col("age_stratum") == OVERALL)
-        & (pl.col("status") == "ok")
-    )
-    return dict(rows.select("analysis", "log_hr").iter_rows())
 
 
 def _gate(share: float, gates: Gates) -> str:

@@ -23,6 +23,11 @@ class Gates(Section):
         le=1,
         description="A score test of proportional hazards with a smaller p warns: the ratio is a mean.",
     )
+    detectable_hazard_ratio: float = Field(
+        2,
+        gt=1,
+        description="A class or an age that could only have shown a larger hazard ratio with 80 % power warns.",
+    )
     known_dose_share: float = Field(
         0.95, ge=0, le=1, description="A smaller share of exposed time with known dose warns."
     )

@@ -22,11 +22,12 @@ from cohort.counts import DAYS_PER_YEAR, known_doses
 from cohort.cross_check import NAME as CROSS_CHECK
 from cohort.cross_check import cross_check
 from cohort.disclosure import suppress_attrition, suppress_counts, suppress_estimates, suppress_time_at_risk
-from cohort.dose_checks import dose_computed, dose_discarded, missing_dose_bounds, time_known, told
+from cohort.dose_checks import dose_computed, dose_discarded, time_known
 from cohort.dose_response_table import dose_response_table
 from cohort.dose_tables import drugs_with_hidden_fills, release_coverage, release_supply
 from cohort.engine import TableRef
 from cohort.errors import ConservationError
+from cohort.estimate_checks import detectable_ratios, lag_curve, missing_dose_bounds, told
 from cohort.evidence import drug_table
 from cohort.feasibility import told_snapshot
 from cohort.files import appearing_folder
@@ -100,10 +101,13 @@ def write_release(
     result = pooled(made, protocol.model.confidence_level)
     estimates = released_estimates(result, protocol)
     starts = counted(pl.read_parquet(tables["channelling"].path, glob=False), protocol.exposure.lag_days)
+    shown = rounded({"estimates": estimates}, protocol.disclosure.round_counts_to)["estimates"]
     result.diagnostics = [
-        *told(result.diagnostics, estimates),
+        *told(result.diagnostics, shown),
+        *detectable_ratios(shown, protocol),
+        *lag_curve(shown, protocol),
         *_dose_checks(tables, person_time, protocol),
-        missing_dose_bounds(estimates, protocol, prepared.planned),
+        missing_dose_bounds(shown, protocol, prepared.planned),
         channelling_check(starts, protocol),
         _conservation(balances),
         cross_check(person_time, protocol),
@@ -122,7 +126,7 @@ def write_release(
     released |= reversibility_tables(result, protocol.disclosure.min_cell_count)
     for seal in ("run.json", "report.html"):  # until both are there again, the folder is no finished run
         (release / seal).unlink(missing_ok=True)
-    released = rounded(released | {"estimates": estimates}, protocol.disclosure.round_counts_to)
+    released = rounded(released, protocol.disclosure.round_counts_to) | {"estimates": shown}
     _write_cohort(prepared, protocol, tables)
     whole_record = _run_record(prepared, protocol, balances, result, record)
     released["summarised_result"] = summarised_result(released, whole_record)

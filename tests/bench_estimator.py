@@ -59,7 +59,7 @@ def make_data(persons: int, folder: Path) -> Run:
     with _timed(took, "simulate_s"):
         simulate(cdm, persons, 1)
     prepared, built = prepare_run(RunSettings(cdm=str(cdm), out=str(folder / "run"))), dict[str, TableRef]()
-    for step in steps_for(("risk_change",)):
+    for step in steps_for(("risk_change", "person_time")):
         upstream = {name: built[name] for name in step.reads if name in built}
         with _timed(took, "aggregate_s" if step.name in AGGREGATING else "tables_s"):
             built[step.name] = build_table(prepared, PRIMARY, step.name, upstream)

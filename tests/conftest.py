@@ -55,6 +55,11 @@ def shared_data(name: str) -> Path:
     return folder
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of runs wait for servers and processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Prefect comes last: its threads draw random numbers, which Hypothesis takes for the test's own.
 

@@ -5,14 +5,14 @@ on the primary analysis, or on the run as a whole, closes the gate: the page the
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cohort.analyses import PRIMARY
 from cohort.report.classes import EXPOSURES
-from cohort.report.numbers import p_equals
+from cohort.report.numbers import count, difference, p_equals, ratio, share
 from cohort.report.release import Release
-from cohort.results import Diagnostic
+from cohort.results import PERSON_SAMPLE, Diagnostic
 
 VERDICTS: Mapping[str, tuple[str, str]] = {
     "fail": ("✕", "failed"),
@@ -21,6 +21,25 @@ VERDICTS: Mapping[str, tuple[str, str]] = {
     "info": ("i", "for information"),
 }
 """Mark and word of each verdict, the gravest first."""
+
+
+_VALUES: Mapping[str, Callable[[float], str]] = {
+    "channelling": lambda value: f"{difference([100 * value], 1)} points",
+    "conservation": lambda value: f"{count(value)} balances",
+    "cross-check with lifelines": lambda value: f"difference {short(value)}",
+    "detectable hazard ratio": ratio,
+    "dose computed": share,
+    "dose coverage": share,
+    "dose discarded": share,
+    "events per parameter": lambda value: f"{short(value)} events",
+    "fraction of missing information": share,
+    "lag curve": lambda value: f"ratio of ratios {ratio(value)}",
+    "missing dose bounds": lambda value: f"difference {short(value)}",
+    "permutation of the classes": lambda value: f"{count(value)} ways",
+    PERSON_SAMPLE: share,
+    "trend over dose categories": lambda value: f"hazard ratio {ratio(value)}",
+}
+"""How the value of a diagnostic reads; of one that is not here it stands as it is."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +151,7 @@ def _of(row: Diagnostic) -> str:
 def _figures(row: Diagnostic) -> str:
     degrees = f" on {row.df:g} df" if row.df is not None else ""
     parts = [
-        f"value {short(row.value)}" if row.value is not None else "",
+        _VALUES.get(row.diagnostic, "value {:.3g}".format)(row.value) if row.value is not None else "",
         f"statistic {short(row.statistic)}{degrees}" if row.statistic is not None else "",
         p_equals(row.p_value) if row.p_value is not None else "",
     ]

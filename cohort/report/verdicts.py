@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from cohort.estimate_checks import falls_short
 from cohort.models.reversibility import CURRENT, LIFETIME, WINDOW
 from cohort.report.effects import full_reason, why_not
 from cohort.report.numbers import with_bounds
@@ -65,7 +66,7 @@ class Found:
         """Whether the interval reaches 1 or lies below it, and ends below the other's ratio."""
         if self.bounds is None or other.bounds is None:
             return False
-        return self.bounds[1] <= 1 and self.bounds[2] < other.bounds[0]
+        return falls_short(self.bounds, other.bounds)
 
 
 @dataclass(frozen=True)

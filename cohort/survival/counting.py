@@ -54,9 +54,8 @@ def risk_sets(
     is_event = intervals.get_column(event).cast(pl.Boolean).to_numpy()
     stratum, names = stratum_codes(intervals, strata)
     begin, end = (intervals.get_column(side).to_numpy() for side in (start, stop))
-    times = np.unique(end[is_event])
-    first, last = not_later(times, begin), not_later(times, end)
-    grid, lo, hi = _grid(stratum, len(names), len(times), first, last, is_event)
+    times, first, last = _ranks(begin, end, is_event, len(names))
+    grid, lo, hi = _grid(stratum, len(names), len(times), first, last, np.flatnonzero(is_event))
     loud, stratum_of_time = np.unique(grid // max(len(times), 1), return_inverse=True)
     is_loud = np.isin(np.arange(len(names)), loud)
     index = np.flatnonzero(lo < hi)
@@ -134,6 +133,26 @@ def stratum_codes(intervals: pl.DataFrame, strata: Sequence[str]) -> tuple[Ints,
     return order[code], names
 
 
+def _ranks(
+    begin: npt.NDArray[Any], end: npt.NDArray[Any], is_event: Bools, n_strata: int
+) -> tuple[npt.NDArray[Any], Indices, Indices]:
+    """Ascending times with all those of events among them, and how many are not later than each interval's ends.
+
+    Where moments are whole and lie close together, every whole number is such a time: a rank is then a difference.
+    """
+    if len(end) and begin.dtype.kind in "iu" and end.dtype.kind in "iu":
+        least, most = int(begin.min()), int(end.max())
+        size = n_strata * (most - least)
+        if size <= TABLE * len(end):
+            # In the rank's own width; what is cut off cancels, for the difference has room.
+            first, last = (
+                np.subtract(side, np.int64(least), dtype=narrow(size), casting="unsafe") for side in (begin, end)
+            )
+            return np.arange(least + 1, most + 1), first, last
+    times = np.unique(end[is_event])
+    return times, not_later(times, begin), not_later(times, end)
+
+
 def not_later(times: npt.NDArray[Any], moments: npt.NDArray[Any]) -> Indices:
     """How many of ascending times are not later than each moment: by table where moments are whole, else by search."""
     if moments.dtype.kind in "iu":
@@ -147,7 +166,7 @@ def not_later(times: npt.NDArray[Any], moments: npt.NDArray[Any]) -> Indices:
 
 
 def _grid(
-    stratum: Ints, n_strata: int, n_times: int, first: Indices, last: Indices, is_event: Bools
+    stratum: Ints, n_strata: int, n_times: int, first: Indices, last: Indices, happened: Ints
 ) -> tuple[Ints, Indices, Indices]:
     """The event times of each stratum (as stratum x times + time), and which of them each row is at risk at.
 
@@ -155,7 +174,7 @@ def _grid(
         (G,) the grid; (R,) lo and (R,) hi: at risk at lo to hi - 1.
     """
     width = max(n_times, 1)
-    grid = np.unique(stratum[is_event] * width + last[is_event] - 1)
+    grid = np.unique(stratum[happened] * width + last[happened] - 1)
     begins = stratum.astype(narrow(n_strata * width))
     begins *= width
     lo, hi = (count_below(grid, begins + rank, n_strata * width) for rank in (first, last))

@@ -104,12 +104,14 @@ def _by_digits(hashes: npt.NDArray[np.uint64]) -> Numbered:
     keys <<= digits
     keys |= np.arange(len(keys), dtype=np.uint64)
     keys.sort()
-    row = (keys & ((np.uint64(1) << digits) - np.uint64(1))).astype(np.int64)
+    row = (keys & ((np.uint64(1) << digits) - np.uint64(1))).view(np.int64)
     keys >>= digits
     begins = np.ones(len(keys), bool)
     np.not_equal(keys[1:], keys[:-1], out=begins[1:])
     number = np.empty(len(keys), np.int64)
-    number[row] = np.cumsum(begins) - 1
+    rank = np.cumsum(begins)
+    rank -= 1
+    number[row] = rank
     return number, row[begins]
 
 

@@ -186,14 +186,14 @@ def row_changes(rows: Rows, many: Floats | None, starts: Ints, shape: tuple[int,
     """
     is_start = np.zeros(shape[0] + 1, bool)
     is_start[starts] = True
-    late = np.flatnonzero(~is_start[rows.lo])
-    n_rows, size = len(rows.lo), len(rows.lo) + len(late)
-    at, pattern = np.empty((2, size), narrow(max(size, *shape)))
-    at[:n_rows], at[n_rows:] = rows.hi, rows.lo[late]
-    pattern[:n_rows], pattern[n_rows:] = rows.pattern, rows.pattern[late]
+    n_rows = len(rows.lo)
+    at, pattern = np.empty((2, 2 * n_rows), narrow(max(2 * n_rows, *shape)))
+    at[:n_rows], at[n_rows:] = rows.hi, rows.lo
     at -= 1
+    np.maximum(at, 0, out=at)  # who is there from the first time on, for whom nothing is taken off
+    pattern[:n_rows], pattern[n_rows:] = rows.pattern, rows.pattern
     leaves = np.ones(n_rows, np.int32) if many is None else many
-    return counts(at, pattern, np.concatenate([leaves, -leaves[late]]), shape)
+    return counts(at, pattern, np.concatenate([leaves, np.where(is_start[rows.lo], 0, -leaves)]), shape)
 
 
 def counts(row: Indices, column: Indices, values: Floats | Indices, shape: tuple[int, int]) -> sparse.csc_array:

@@ -1,8 +1,6 @@
 """What is released of the dose ledger tells nothing small, and its diagnostics say what a reader must know."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,14 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohort.analyses import MULTIPLE_IMPUTATION
 from cohort.counts import KnownDose
-from cohort.dose_checks import dose_computed, dose_discarded, missing_dose_bounds, time_known, told
+from cohort.dose_checks import dose_computed, dose_discarded, time_known
 from cohort.dose_tables import GROUP, drugs_with_hidden_fills, release_coverage, release_supply
 from cohort.inputs import EXPOSURES, UNKNOWN_DOSE
 from cohort.protocol import Protocol
-from cohort.results import CONTRAST, OVERALL, Diagnostic, Estimate, estimates_frame
-from cohort.summary import headline_rows
+from cohort.results import Diagnostic
 
 PROTOCOL = Protocol()
 many_examples = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -218,81 +214,3 @@ def test_without_supply_nothing_can_be_discarded() -> None:
     nothing = coverage(covered("a", 9, "unknown", mg=None))
     found = dose_discarded(pl.DataFrame([supplied("a", 9, 0)]), nothing, DRUGS, PROTOCOL)
     assert (found.verdict, found.value) == ("info", None)
-
-
-def contrast(analysis: str, log_hr: float | None = 0.1, **fields: Any) -> Estimate:
-    row = Estimate(
-        analysis=analysis, model="cox", outcome="dementia", time_scale="age", exposure=CONTRAST, metric="dme",
-        term="per 365", reference="tspo_non_binder", age_stratum=OVERALL, lag_days=1095, log_hr=log_hr, persons=900,
-        persons_exposed=90, events=60, events_exposed=9,
-    )  # fmt: skip
-    return replace(row, **fields)
-
-
-def bounds(*rows: Estimate, protocol: Protocol = PROTOCOL, planned: Sequence[str] | None = None) -> Diagnostic:
-    names = [row.analysis for row in rows] if planned is None else planned
-    return missing_dose_bounds(estimates_frame(list(rows)), protocol, names)
-
-
-def test_the_bounds_are_told_by_their_largest_distance_from_the_primary_contrast() -> None:
-    found = bounds(
-        contrast("primary"),
-        contrast("missing-dose-zero", 0.35),
-        contrast(MULTIPLE_IMPUTATION, -0.2),
-        contrast("missing-dose-one-ddd", 9.0, status="suppressed"),
-        contrast("lag-1y", 5.0),
-        contrast("missing-dose-zero", 7.0, outcome="death"),
-        contrast("missing-dose-zero", 7.0, age_stratum="85 and over"),
-    )
-    assert (found.value, found.verdict, found.exposure) == (pytest.approx(0.3), "info", CONTRAST)
-    assert "2 bounds" in found.meaning
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ([contrast("primary")], "Every fill's dose could be computed: nothing to bound."),
-        ([contrast("primary", status="suppressed"), contrast("missing-dose-zero")], "suppressed or not estimable"),
-        ([contrast("primary"), contrast("missing-dose-zero", status="suppressed")], "suppressed or not estimable"),
-    ],
-)
-def test_bounds_that_cannot_be_told_say_why(rows: list[Estimate], said: str) -> None:
-    found = bounds(*rows)
-    assert said in found.meaning
-    assert (found.value, found.verdict) == (None, "info")
-
-
-def test_bounds_that_were_not_asked_for_are_not_missed() -> None:
-    found = bounds(contrast("primary"), protocol=PROTOCOL.changed(missing_dose_bounds=()))
-    assert "No bounds were asked for" in found.meaning
-
-
-def test_diagnostics_tell_no_count_that_the_estimates_hide() -> None:
-    """The events of the linear model are its events per parameter times the parameters."""
-    hidden = contrast("ddd", events=None)
-    gone = contrast(MULTIPLE_IMPUTATION, status="suppressed", events=None)
-    rows = estimates_frame([contrast("primary"), hidden, gone, contrast("lag-1y", age_stratum="85", events=None)])
-    per_parameter = [
-        Diagnostic("events per parameter", a, "pass", "E.", value=9.5) for a in ("primary", "ddd", "lag-1y")
-    ]
-    information = [
-        Diagnostic("fraction of missing information", MULTIPLE_IMPUTATION, "info", "I.", e, value=0.1)
-        for e in (CONTRAST, "tspo_binder")
-    ]
-    other = Diagnostic("heterogeneity", "ddd", "info", "H.", value=1.0)
-    shown = told([*per_parameter, *information, other], rows)
-    assert [d.value for d in shown] == [9.5, None, 9.5, None, 0.1, 1.0]
-    assert "too few to be told" in shown[1].meaning
-    assert shown[1].verdict == "pass"
-
-
-# --- The terminal ------------------------------------------------------------------------------------------
-
-
-def test_the_headline_table_says_how_much_of_the_dose_is_known(tmp_path: Path) -> None:
-    shares = [(0.987, 1.0), (None, 0.999), (0.0, None)]
-    rows = [contrast("primary", known_time_share=t, known_dose_share=d, hazard_ratio=1.1, ci_lower=1.0, ci_upper=1.2)
-            for t, d in shares]  # fmt: skip
-    estimates_frame(rows).write_parquet(tmp_path / "estimates.parquet")
-    found = [row["dose known (time / dose)"] for row in headline_rows(tmp_path)]
-    assert found == ["98.7% / 100%", "- / 99.9%", "0% / -"]

@@ -456,7 +456,7 @@ def test_a_failed_gate_takes_the_place_of_the_answer(page):
     text = page(diagnostics=[diagnostic("dose coverage", "fail", value=0.5)])
     words = visible(text[: text.index('<section id="trust"')])
     assert "This run gives no answer" in words
-    assert "The check “dose coverage” failed (value 0.5). What it is." in words
+    assert "The check “dose coverage” failed (50.0%). What it is." in words
     assert not re.search(r"1\.25|1\.13", words)
 
 

@@ -1,16 +1,149 @@
-"""The report as people meet it: in a browser, by keyboard, on a phone, in the dark, on paper, read aloud."""
+"""The report in a browser and by its numbers, as a run leaves it and with everything that it can have in it.
 
+Every number on the page is one that was released, as it was released, and no small count can be read from it. The page
+asks for nothing, keeps nobody out, and its tables and figures do what they say.
+"""
+
+import re
 from collections.abc import Iterator
 from math import exp
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page
 
 from cohort.report import build_report
-from cohort.report.numbers import ABSENT, with_bounds
+from cohort.report.numbers import ABSENT, EN_DASH, count, ratio, with_bounds
+from cohort.results import CONTRAST, OVERALL
+from cohort.rounding import COUNTS
 from tests.browser import barriers, chromium, opened
+from tests.page import NUMBER, Cells, follows, is_tick, released, table_of, ways_to_say
 from tests.unit.test_report import TRUTH, write_release
+
+CLASSES = {
+    "TSPO binder": "tspo_binder",
+    "TSPO non-binder": "tspo_non_binder",
+    "Affinity unknown": "tspo_unknown",
+    "Binder ÷ non-binder": CONTRAST,
+}
+_OF_THE_SOURCE = ("drugs", "protocol", "standards", "data", "limitations", "run")
+"""Sections of facts and settings: what they tell is not estimated."""
+
+
+# --- Numbers ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def release(finished_run: Path) -> Path:
+    return finished_run / "release"
+
+
+@pytest.fixture(scope="module")
+def cells(release: Path) -> Cells:
+    return Cells((release / "report.html").read_text(encoding="utf-8"))
+
+
+def test_every_number_in_a_table_or_a_figure_was_released(release: Path, cells: Cells) -> None:
+    numbers = {*released(release), *follows(release)}
+    known = {way for value in numbers for way in ways_to_say(value)}
+    estimated = [table for table in cells.tables if table["section"] not in _OF_THE_SOURCE]
+    assert len(estimated) > 15
+    drawn = [text for text in cells.drawn if text in known or not NUMBER.fullmatch(text) or not is_tick(text)]
+    told = [text for table in estimated for _, row in table["rows"] for text in row[1:]] + drawn
+    shown = {number for text in told for number in NUMBER.findall(text)}
+    assert len(shown) > 150
+    unknown = {number for number in shown - known if number.lstrip("<>") not in known}
+    assert not unknown, sorted(unknown)
+
+
+def test_a_number_that_was_not_released_would_be_found(release: Path, cells: Cells) -> None:
+    known = {way for value in {*released(release), *follows(release)} for way in ways_to_say(value)}
+    assert "1.2345" not in known
+    assert "87,654" not in known
+    assert len(known & {f"{value / 100:.2f}" for value in range(5_000, 6_000)}) < 500, "the net is too wide to catch"
+
+
+def ratio_in_words(row: dict[str, Any]) -> str:
+    if row["status"] != "ok":
+        return str(row["status"])
+    bounds = [ratio(row[name]) for name in ("hazard_ratio", "ci_lower", "ci_upper")]
+    return f"{bounds[0]} ({bounds[1]} to {bounds[2]})"
+
+
+@pytest.mark.parametrize(
+    ("section", "caption", "pick"),
+    [
+        ("age", "The numbers of the figure.", {"age_stratum": None, "analysis": "primary"}),
+        ("dose", "The numbers of the categories.", {"term": None, "analysis": "primary"}),
+    ],
+)
+def test_a_hazard_ratio_and_its_counts_are_those_of_its_row(
+    release: Path, cells: Cells, section: str, caption: str, pick: dict[str, str | None]
+) -> None:
+    table = table_of(cells, section, caption)
+    estimates = pl.read_parquet(release / "estimates.parquet").filter(model="cox", outcome="dementia")
+    checked = 0
+    for group, row in table["rows"]:
+        if len(row) < 3:
+            continue
+        label = OVERALL if row[0] == "All ages" else row[0].replace(EN_DASH, "-")
+        wanted = {name: label if value is None else value for name, value in pick.items()}
+        linear = pl.col("term").str.starts_with("per ")
+        rows = estimates.filter(linear if section == "age" else ~linear & (pl.col("age_stratum") == OVERALL), **wanted)
+        (own,) = rows.filter(exposure=CLASSES[group]).to_dicts()
+        assert row[1] == ratio_in_words(own) or (own["term"] == own["reference"] and row[1] == "1 (reference)")
+        at = len(row) - 5
+        shown = ["suppressed" if own[name] is None else count(own[name])
+                 for name in ("events_exposed", "persons_exposed", "person_years")]  # fmt: skip
+        assert row[at : at + 3] == shown, (group, row)
+        checked += 1
+    assert checked >= 12
+
+
+def test_person_time_and_attrition_are_those_released(release: Path, cells: Cells) -> None:
+    time = pl.read_csv(release / "person_time.csv", infer_schema_length=None).to_dicts()
+    by_key = {(row["exposure"], row["age_stratum"], row["category"]): row for row in time}
+    rows = table_of(cells, "dose", "Person-time at risk.")["rows"]
+    seen = 0
+    for group, row in rows:
+        if len(row) < 3:
+            continue
+        age = OVERALL if row[0] == "All ages" else row[0]
+        dose = OVERALL if row[1] == "Any" else row[1].replace(EN_DASH, "-")
+        own = by_key[CLASSES[group], age, dose]
+        shown = [("suppressed" if own[name] is None else count(own[name])) for name in ("persons", "events", "deaths")]
+        assert [row[2], row[4], row[6]] == shown
+        seen += 1
+    assert seen == len(time)
+    attrition = pl.read_csv(release / "attrition.csv").select("number_subjects", "excluded_subjects").rows()
+    told = [tuple(row[1:]) for _, row in table_of(cells, "people", "Attrition.")["rows"]]
+    assert told == [tuple("suppressed" if n is None else count(n) for n in row) for row in attrition]
+
+
+def test_no_small_count_is_released_or_said(release: Path, cells: Cells) -> None:
+    """Zero is told; one to four never is, in a table or in what the figures hold."""
+    for name, columns in COUNTS.items():
+        path = release / f"{name}.csv"
+        table = pl.read_csv(path, infer_schema_length=None)
+        for column in columns:
+            if column in table.columns:
+                assert not table.get_column(column).is_in([1, 2, 3, 4]).any(), (name, column)
+    counted = re.compile(r"persons|events|deaths|fills|at risk|starts", re.IGNORECASE)
+    looked_at = 0
+    for table in cells.tables:
+        if table["section"] in _OF_THE_SOURCE[1:] or not table["heads"]:
+            continue
+        for at, head in enumerate(table["heads"][-1]):
+            if counted.search(head) and "percent" not in head.lower():
+                texts = [row[at] for _, row in table["rows"] if len(row) == len(table["heads"][-1])]
+                assert not {"1", "2", "3", "4"} & set(texts), (table["caption"], head)
+                looked_at += len(texts)
+    assert looked_at > 100
+
+
+# --- The browser --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
