@@ -41,7 +41,7 @@ def analyses(protocol: Protocol) -> list[Analysis]:
     named = [Analysis(spec.name, protocol.alone(**spec.changes), spec.models) for spec in protocol.analysis]
     cells = [Analysis(cell.name, protocol.alone(**cell.changes), cell.models) for cell in protocol.cells]
     others = [cell for cell in cells if cell.protocol != primary]
-    return [Analysis(PRIMARY, primary), *lags, *named, *others, *_bounds(protocol)]
+    return [Analysis(PRIMARY, primary, protocol.model.models), *lags, *named, *others, *_bounds(protocol)]
 
 
 def _bounds(protocol: Protocol) -> list[Analysis]:

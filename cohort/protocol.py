@@ -26,6 +26,7 @@ from cohort.protocol_faults import faults
 from cohort.protocol_release import Disclosure, Gates
 from cohort.protocol_sections import (
     HEADLINE,
+    MODEL_NAMES,
     Affinity,
     AnalysisSpec,
     Exposure,
@@ -171,6 +172,7 @@ class Protocol(Section):
         data = _with_changes(self.model_dump(), fields) | {"analysis": (), "grid": ()}
         data["exposure"]["lag_family_days"] = ()
         data["ledger"]["missing_dose_bounds"] = ()
+        data["model"]["models"] = MODEL_NAMES  # which of them are fitted changes none of them
         return _validated(data, "an analysis")
 
 

@@ -372,6 +372,26 @@ class Strata(Section):
         return self
 
 
+ModelName = Literal[
+    "linear",
+    "linear by age",
+    "linear by age at entry",
+    "linear by continuous age",
+    "categories",
+    "categories by age",
+    "dose-response",
+    "death",
+    "subdistribution",
+    "drugs",
+    "duration and intensity",
+    "reversibility",
+    "adjustment",
+]
+MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
+HEADLINE: tuple[ModelName, ...] = ("linear", "linear by age", "categories", "categories by age", "death")
+"""The models of the study's main tables; analyses beside the primary one fit these."""
+
+
 class Model(Section):
     """The survival model."""
 
@@ -392,6 +412,10 @@ class Model(Section):
         min_length=3,
         max_length=7,
         description="Knots of dose-response curves: percentiles of the doses of exposed person-time (Harrell 2015).",
+    )
+    models: tuple[ModelName, ...] = Field(
+        MODEL_NAMES,
+        description="What the primary analysis fits, linear among it; with fewer a run takes less time and says less.",
     )
     spline_knots: tuple[Annotated[float, Field(ge=0, le=MOST_DOSE)], ...] | None = Field(
         None, description="Knots of all classes in dose units, in place of percentiles."
@@ -440,32 +464,19 @@ class Model(Section):
             )
         return self
 
+    @field_validator("models")
+    @classmethod
+    def _answer_is_among_them(cls, values: tuple[ModelName, ...]) -> tuple[ModelName, ...]:
+        if "linear" not in values:
+            raise ValueError("must have linear, which gives the answer")
+        return tuple(name for name in MODEL_NAMES if name in values)
+
     @field_validator("spline_knots")
     @classmethod
     def _three_knots_or_more(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if values is not None and len(values) < 3:
             raise ValueError(f"a restricted cubic spline needs three knots or more; got {list(values)}")
         return values
-
-
-ModelName = Literal[
-    "linear",
-    "linear by age",
-    "linear by age at entry",
-    "linear by continuous age",
-    "categories",
-    "categories by age",
-    "dose-response",
-    "death",
-    "subdistribution",
-    "drugs",
-    "duration and intensity",
-    "reversibility",
-    "adjustment",
-]
-MODEL_NAMES = cast("tuple[ModelName, ...]", get_args(ModelName))
-HEADLINE: tuple[ModelName, ...] = ("linear", "linear by age", "categories", "categories by age", "death")
-"""The models of the study's main tables; analyses beside the primary one fit these."""
 
 
 class AnalysisSpec(BaseModel):

@@ -56,6 +56,8 @@ TABLES_OF_MODEL = {
 }
 """The tables that a model reads beside those, as the fields of `Setting` that have their names; `person_time` is
 `exposure_time` with covariates, and in its place where any model asks for it."""
+_OF_MODELS_ALONE = "accrued"
+"""The table that is there for models and nobody else."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
@@ -179,10 +181,11 @@ def prepare_run(settings: RunSettings, is_dry: bool = False) -> Prepared:
 
 
 def steps_of(analysis: Analysis) -> list[Step]:
-    """The tables of an analysis, each after what it reads: all of the primary one, what models need of any other."""
+    """The tables of an analysis, each after what it reads: what models need, and of the primary one all others too."""
+    needed = tables_of(*analysis.models)
     if analysis.name == PRIMARY:
-        return list(load_steps().values())
-    return steps_for(tables_of(*analysis.models))
+        return [step for step in load_steps().values() if step.name in needed or step.name != _OF_MODELS_ALONE]
+    return steps_for(needed)
 
 
 def tables_of(*models: str) -> tuple[str, ...]:

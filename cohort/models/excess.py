@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from cohort.counts import DAYS_PER_YEAR
 from cohort.fitting import Fitted, Setting
 from cohort.inputs import EXPOSURES
 from cohort.results import AdditiveEffect
 from cohort.survival.arrays import Floats
+from cohort.survival.distributions import half_width
 from cohort.survival.inference import contrast_covariance
 from cohort.survival.interaction import Bounded, additive_interaction
 
@@ -90,7 +90,7 @@ def _excess(rate: _Rate, log_ratio: float, variance: float, level: float) -> Bou
     """Rate x (HR - 1) with its bounds, by the delta method."""
     ratio, base = np.exp(log_ratio), rate.per_years
     error = base * np.sqrt(ratio**2 * variance + (ratio - 1) ** 2 / rate.events)
-    width = float(stats.norm.ppf(0.5 + level / 2) * error)
+    width = half_width(level) * error
     excess = float(base * (ratio - 1))
     return Bounded(excess, excess - width, excess + width)
 

@@ -62,11 +62,7 @@ class Cdm:
         if relation is None:
             return 0
         text = [c for c in table.columns if c.name in present and _may_be_unreadable(c, present[c.name][1])]
-        unreadable = "".join(
-            f", count(*) filter (where {_conversion(c, present[c.name])} is null"
-            f" and nullif(trim(cast({quoted(present[c.name][0])} as varchar)), '') is not null)"
-            for c in text
-        )
+        unreadable = "".join(f", count(*) filter (where {_is_unreadable(c, present[c.name])})" for c in text)
         try:
             counted, *counts = first_row(self.connection, f"select count(*){unreadable} from {relation.sql}")
         except duckdb.Error as error:
@@ -174,7 +170,7 @@ def _conversion(column: Column, present: tuple[str, str] | None) -> str:
     if kind != "VARCHAR":
         value = f"try_cast({name} as {column.type})"
         return _in_the_calendar(value) if column.type == "DATE" else value
-    text = f"nullif(trim({name}), '')"
+    text = _value(present)
     if column.type == "DATE":
         # Text dates come as 2010-03-01, as 20100301, or with a time of day behind.
         compact = f"cast(try_strptime({text}, '%Y%m%d') as date)"
@@ -182,6 +178,16 @@ def _conversion(column: Column, present: tuple[str, str] | None) -> str:
             f"coalesce(try_cast({text} as date), {compact}, cast(try_cast({text} as timestamp) as date))"
         )
     return text if column.type == "VARCHAR" else f"try_cast({text} as {column.type})"
+
+
+def _value(present: tuple[str, str]) -> str:
+    """What stands in a column, null where nothing does; only text has blanks, and to make text of dates takes long."""
+    name, kind = quoted(present[0]), present[1]
+    return f"nullif(trim({name}), '')" if kind == "VARCHAR" else name
+
+
+def _is_unreadable(column: Column, present: tuple[str, str]) -> str:
+    return f"{_conversion(column, present)} is null and {_value(present)} is not null"
 
 
 def _may_be_unreadable(column: Column, kind: str) -> bool:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg, stats
+from scipy import linalg
 
 from cohort.survival.arrays import Bools, Floats
+from cohort.survival.distributions import two_sided_p
 from cohort.survival.estimable import estimable
 from cohort.survival.likelihood import Derivatives, PartialLikelihood, Ties
 from cohort.survival.risk_sets import RiskSets
@@ -103,7 +104,7 @@ class CoxFit:
         estimate = float(vector @ self.params)
         chosen = self.covariance if covariance is None else covariance
         error = float(np.sqrt(vector @ chosen @ vector))
-        return Contrast(estimate, error, float(2 * stats.norm.sf(abs(estimate / error))))
+        return Contrast(estimate, error, float(two_sided_p(estimate / error)))
 
 
 def fit_cox(sets: RiskSets, ties: Ties = "efron") -> CoxFit:

@@ -12,9 +12,9 @@ from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from cohort.survival.arrays import Floats, Ints
+from cohort.survival.distributions import half_width
 from cohort.survival.frames import require_flags, require_numbers
 from cohort.survival.influence import Curves, Influence, Spells, add_by_person, before, left_of, read, running, steps
 
@@ -224,7 +224,7 @@ def interval(estimate: Floats, error: Floats, level: float, transform: Transform
     Raises:
         ValueError: there is no such transform.
     """
-    return bounds(estimate, error, float(stats.norm.ppf(0.5 + level / 2)), transform)
+    return bounds(estimate, error, half_width(level), transform)
 
 
 def bounds(estimate: Floats, error: Floats, z: float, transform: Transform = "cloglog") -> tuple[Floats, Floats]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
 
 from cohort.survival.arrays import Bools, Floats
 from cohort.survival.cox import TOLERANCE, CoxFit, inverse, newton, newton_step
+from cohort.survival.distributions import chi_square_p, chi_square_quantile, half_width, normal_quantile
 from cohort.survival.likelihood import Derivatives, PartialLikelihood
 
 _NO_INFORMATION = 1e-9
@@ -31,7 +31,7 @@ class Test(NamedTuple):
 
 def chi_square(statistic: float, degrees_of_freedom: int) -> Test:
     """A test by the upper tail of the chi-square distribution."""
-    p_value = float(stats.chi2.sf(statistic, degrees_of_freedom)) if degrees_of_freedom > 0 else float("nan")
+    p_value = chi_square_p(statistic, degrees_of_freedom) if degrees_of_freedom > 0 else float("nan")
     return Test(statistic, degrees_of_freedom, p_value)
 
 
@@ -253,7 +253,7 @@ def profile_interval(fit: CoxFit, column: str, level: float = 0.95) -> tuple[flo
     likelihood = PartialLikelihood(fit.sets, fit.ties)
     fixed = ~fit.is_estimated
     fixed[index] = True
-    allowed = stats.chi2.ppf(level, 1) / 2
+    allowed = chi_square_quantile(level, 1) / 2
     width = float(np.sqrt(fit.covariance[at, at] * 2 * allowed))
     profile = _Profile(likelihood, fit, index, fixed)
     return _crossing(profile, -width, allowed), _crossing(profile, width, allowed)
@@ -281,10 +281,12 @@ class _Profile:
 
 def _crossing(profile: _Profile, width: float, allowed: float) -> float:
     """Where the fall equals what is allowed, on the side of `width`; the Wald bound is where the search begins."""
+    from scipy.optimize import brentq  # which takes long to import, and few ask for profiles
+
     inner, outer = 0.0, width
     for _ in range(12):
         if profile.fall(outer) >= allowed:
-            found = optimize.brentq(lambda move: profile.fall(move) - allowed, inner, outer, xtol=1e-12, rtol=1e-13)
+            found = brentq(lambda move: profile.fall(move) - allowed, inner, outer, xtol=1e-12, rtol=1e-13)
             return profile.estimate + float(found)
         inner, outer = outer, outer * 2
     return float(np.copysign(np.inf, width))
@@ -311,7 +313,7 @@ def contrast_covariance(
 
 def wald_interval(estimate: float, standard_error: float, level: float) -> tuple[float, float]:
     """Hazard-ratio bounds exp(estimate -+ z x error) at a confidence level."""
-    z = stats.norm.ppf(0.5 + level / 2)
+    z = half_width(level)
     return float(np.exp(estimate - z * standard_error)), float(np.exp(estimate + z * standard_error))
 
 
@@ -325,4 +327,4 @@ def minimum_detectable_hazard_ratio(
     variance = events * exposed_share * (1 - exposed_share)
     if not variance > 0:
         return float("nan")
-    return float(np.exp((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / np.sqrt(variance)))
+    return float(np.exp((normal_quantile(1 - alpha / 2) + normal_quantile(power)) / np.sqrt(variance)))

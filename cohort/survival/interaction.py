@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from cohort.survival.arrays import Floats, ratio_of
+from cohort.survival.distributions import half_width
 
 
 class Bounded(NamedTuple):
@@ -48,7 +48,7 @@ def additive_interaction(
         level: of the bounds.
     """
     both, first, second = np.exp(np.asarray(log_ratios, np.float64))
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = half_width(level)
     reri = both - first - second + 1
     gradient = np.array([both, -first, -second])
     proportion, of_proportion = reri / both, np.array([(first + second - 1) / both, -first / both, -second / both])

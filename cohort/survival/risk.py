@@ -7,9 +7,9 @@ curves are counted as the same; simultaneous confidence bands.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from cohort.survival.arrays import Floats
+from cohort.survival.distributions import half_width, two_sided_p
 from cohort.survival.incidence import CumulativeIncidence, bounds
 
 _DRAWS = 20_000
@@ -74,9 +74,9 @@ def _error(curve: CumulativeIncidence, reference: CumulativeIncidence, own: Floa
 
 def _difference(estimate: Floats, error: Floats, level: float) -> Difference:
     """Bounds and p; p is NaN where the error is zero."""
-    z = stats.norm.ppf(0.5 + level / 2)
+    z = half_width(level)
     ratio = np.divide(estimate, error, out=np.full(len(estimate), np.nan), where=error > 0)
-    return Difference(estimate, error, estimate - z * error, estimate + z * error, 2 * stats.norm.sf(np.abs(ratio)))
+    return Difference(estimate, error, estimate - z * error, estimate + z * error, two_sided_p(ratio))
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from cohort.survival.arrays import Floats, ratio_of
 from cohort.survival.cox import CoxFit, fit_cox
+from cohort.survival.distributions import half_width
 from cohort.survival.inference import Test, likelihood_ratio_test, wald_test
 from cohort.survival.likelihood import Ties
 from cohort.survival.risk_sets import RiskSets
@@ -167,7 +167,7 @@ class SplineFit:
         chosen = (self.fit.covariance if covariance is None else covariance)[np.ix_(index, index)]
         log_hr = apart @ self.fit.params[index]
         error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", apart, chosen, apart), 0.0))
-        width = stats.norm.ppf(0.5 + level / 2) * error
+        width = half_width(level) * error
         return pl.DataFrame(
             {
                 "value": np.asarray(at, np.float64),

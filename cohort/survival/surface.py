@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from cohort.survival.arrays import Floats, ratio_of
 from cohort.survival.baseline import baseline_hazard, cumulative_hazard
 from cohort.survival.cox import Contrast, CoxFit
 from cohort.survival.design import Design
+from cohort.survival.distributions import half_width, log_two_sided_p, two_sided_p
 from cohort.survival.frames import Frame, as_polars, is_pandas, like, numbers, one_by_one, require
 from cohort.survival.inference import Test, likelihood_ratio_test, wald_test
 
@@ -63,7 +63,7 @@ class Regression:
     @property
     def _bounds(self) -> tuple[Floats, Floats]:
         """Of the log hazard ratios."""
-        params, width = self._fitted.params, stats.norm.ppf(0.5 + self.level / 2) * self._errors
+        params, width = self._fitted.params, half_width(self.level) * self._errors
         return params - width, params + width
 
     @property
@@ -93,8 +93,8 @@ class Regression:
                 f"exp(coef) upper {percent}": ratio_of(upper),
                 "cmp to": np.zeros(len(params)),
                 "z": z,
-                "p": 2 * stats.norm.sf(np.abs(z)),
-                "-log2(p)": -1 - stats.norm.logsf(np.abs(z)) / np.log(2),
+                "p": two_sided_p(z),
+                "-log2(p)": -log_two_sided_p(z) / np.log(2),
             },
             schema_overrides={"covariate": pl.String},
         )

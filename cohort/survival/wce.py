@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from cohort.survival.arrays import Floats, ratio_of
 from cohort.survival.conditional import matched_sets
 from cohort.survival.cox import CoxFit, fit_cox
+from cohort.survival.distributions import half_width
 from cohort.survival.history import history_covariates
 from cohort.survival.inference import bic, place_of
 from cohort.survival.likelihood import Ties
@@ -67,7 +67,7 @@ class WceFit:
             ValueError: a column has no estimate; the message says why.
         """
         estimate, error = self._combined(self._loadings({exposure: self.basis.values}), covariance)
-        width = stats.norm.ppf(0.5 + level / 2) * error
+        width = half_width(level) * error
         return pl.DataFrame(
             {
                 "day": np.arange(1, self.basis.cutoff + 1),
@@ -101,7 +101,7 @@ class WceFit:
         """
         apart = np.array([self._of(history) - self._of(reference or {}) for history in histories.values()])
         log_hr, error = self._combined(apart, covariance)
-        width = stats.norm.ppf(0.5 + level / 2) * error
+        width = half_width(level) * error
         return pl.DataFrame(
             {
                 "history": list(histories),

@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.interpolate import BSpline
 
 from cohort.survival.arrays import Floats
 
@@ -66,6 +65,8 @@ class WeightBasis:
         """(n, K) the basis functions at any moments from 0 to cutoff."""
         beyond = self.cutoff + np.arange(_DEGREE + 1)
         knots = np.concatenate([np.arange(-_DEGREE, 1), self.interior_knots, beyond]).astype(np.float64)
+        from scipy.interpolate import BSpline  # which takes a quarter of a second to import
+
         values: Floats = BSpline.design_matrix(np.asarray(days, np.float64), knots, _DEGREE).toarray()
         return values[:, :-_HELD] if self.constrained else values
 

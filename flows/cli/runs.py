@@ -14,6 +14,9 @@ from flows.cli.options import GATE_FAILED, cdm_option, changes_option, memory_op
 from flows.cli.worlds import simulate_cdm
 from flows.terminal import print_headline, print_rows, progress
 
+QUIET = ("PREFECT_LOGGING_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
+"""What keeps Prefect, its temporary server and that server's libraries from the terminal."""
+
 if TYPE_CHECKING:
     from cohort.study import RunSettings
 
@@ -153,8 +156,8 @@ def _explain(settings: "RunSettings") -> None:
 def _run_study(settings: "RunSettings") -> bool:
     """Run the flow with a progress bar; true when a diagnostic gate failed."""
     # Prefect's own log is for its server; here the bar tells, and errors come as messages. A server that is stopped
-    # has its database's library complain on the root.
-    for logger in ("PREFECT_LOGGING_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL", "PREFECT_LOGGING_ROOT_LEVEL"):
+    # has its database's library complain, whose logger has a level of its own.
+    for logger in QUIET:
         os.environ.setdefault(logger, "CRITICAL")
     with settings.folder.opened():
         pass  # it can be; or that is said before a server is started

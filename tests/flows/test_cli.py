@@ -9,8 +9,9 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
+from flows.cli.runs import QUIET
 from tests.conftest import shared_data
-from tests.processes import tspo
+from tests.processes import python, tspo
 
 
 class Ended(NamedTuple):
@@ -170,3 +171,13 @@ def test_doses_of_real_fills_equal_quantity_times_strength(run_on_synpuf: Ended)
     )
     others = both.filter(pl.col("status") != "computed").get_column("status").sort().to_list()
     assert others == ["imputed"] * 2 + ["out of scope: injectable"] * 2 + ["unknown: days of supply <= 0"]
+
+
+def test_what_the_temporary_server_s_libraries_say_when_it_is_stopped_stays_out_of_the_terminal() -> None:
+    script = (
+        "import logging; from prefect.logging.configuration import setup_logging; setup_logging()\n"
+        "logging.getLogger('sqlalchemy').setLevel(logging.WARNING)\n"
+        "logging.getLogger('sqlalchemy.pool').error('Exception during reset')"
+    )
+    assert "Exception during reset" in python("-c", script).stderr
+    assert "Exception during reset" not in python("-c", script, **dict.fromkeys(QUIET, "CRITICAL")).stderr

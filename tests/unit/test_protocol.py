@@ -103,6 +103,18 @@ def test_the_primary_analysis_fits_all_models_others_the_main_ones_and_bounds_th
         assert analysis.models == (("linear",) if is_bound else MODEL_NAMES if analysis.name == "primary" else HEADLINE)
 
 
+def test_the_primary_analysis_fits_the_models_that_are_asked_for_in_their_own_order() -> None:
+    asked = Protocol().changed(models=("categories", "linear"))
+    first = analyses(asked)[0]
+    assert first.models == ("linear", "categories")
+    assert first.protocol == analyses(Protocol())[0].protocol, "what is fitted is the same, whatever else is"
+
+
+def test_the_model_that_answers_cannot_be_left_out() -> None:
+    with pytest.raises(UsageError, match="must have linear, which gives the answer"):
+        Protocol().changed(models=("categories",))
+
+
 def test_without_bounds_nothing_stands_in_for_missing_doses_but_the_protocol_s_choice() -> None:
     names = [analysis.name for analysis in analyses(Protocol().changed(missing_dose_bounds=()))]
     assert names == ["primary", *LAGS, "ddd"]
