@@ -17,11 +17,11 @@ from cohort.survival.estimable import estimable
 from cohort.survival.likelihood import Derivatives, PartialLikelihood, Ties
 from cohort.survival.risk_sets import RiskSets
 
-__all__ = ["TOLERANCE", "Contrast", "CoxFit", "Ties", "fit_cox", "inverse", "newton", "newton_step"]
+__all__ = ["SETTLED", "TOLERANCE", "Contrast", "CoxFit", "Ties", "fit_cox", "inverse", "newton", "newton_step"]
 
 TOLERANCE = 1e-12
 """The last step is at most a millionth of a standard error; what is then left of the way is its square."""
-_SETTLED = 1e-20
+SETTLED = 1e-20
 """A step of a ten-thousand-millionth of a standard error leaves the derivatives as they are; and one that is longer by
 the square root of the number of events, for they change the less from step to step the more events there are."""
 _ROUNDING = 1e-12
@@ -200,7 +200,7 @@ def newton(
     params = np.zeros(len(likelihood.columns)) if start is None else start
     null = now = likelihood.at_zero if start is None else likelihood.at(params)
     free = np.ones(len(params), bool) if fixed is None else ~fixed
-    settled = _SETTLED * likelihood.n_events if enough is None else enough
+    settled = SETTLED * likelihood.n_events if enough is None else enough
     iterations = 0
     while free.any() and iterations < _MAX_ITERATIONS:
         iterations += 1

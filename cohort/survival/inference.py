@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from cohort.survival.arrays import Bools, Floats
-from cohort.survival.cox import TOLERANCE, CoxFit, inverse, newton, newton_step
+from cohort.survival.cox import SETTLED, TOLERANCE, CoxFit, inverse, newton, newton_step
 from cohort.survival.distributions import chi_square_p, chi_square_quantile, half_width, normal_quantile
 from cohort.survival.likelihood import Derivatives, PartialLikelihood
 
+_NEARLY = 1e-8
+"""Of a step that gains so little the quadratic leaves out a ten-thousandth: nothing that a test would show."""
 _NO_INFORMATION = 1e-9
 """What is left of a variance, as a share, when it is nothing but rounding."""
 
@@ -127,7 +129,8 @@ def restriction_tests(fit: CoxFit, smaller: Sequence[Mapping[str, Mapping[str, f
     likelihood = _whole_likelihood(fit)
     tests = []
     for columns in smaller:
-        largest = _maximum_within(likelihood, fit, columns).at.log_likelihood * likelihood.scale
+        within = _maximum_within(likelihood, fit, columns, _NEARLY)
+        largest = (within.at.log_likelihood + within.gain) * likelihood.scale
         tests.append(chi_square(max(0.0, 2 * (fit.log_likelihood - largest)), len(fit.columns) - len(columns)))
     return tests
 
@@ -154,15 +157,23 @@ def _whole_likelihood(fit: CoxFit) -> PartialLikelihood:
 
 
 class _Within(NamedTuple):
-    """A maximum where the coefficients are combinations of the columns of a (p, q) basis."""
+    """A maximum where the coefficients are combinations of the columns of a (p, q) basis.
+
+    `at` are the derivatives one step before it where that step is short enough; `gain` is what it adds to the
+    log-likelihood, by its quadratic.
+    """
 
     basis: Floats
     params: Floats
     at: Derivatives
+    gain: float
     iterations: int
 
 
-def _maximum_within(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str, Mapping[str, float]]) -> _Within:
+def _maximum_within(
+    likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str, Mapping[str, float]], enough: float
+) -> _Within:
+    """The maximum; a step that gains no more than `enough` in twice the log-likelihood is the last."""
     basis = np.array([[weights.get(c, 0.0) for weights in columns.values()] for c in fit.columns])
     basis = basis.reshape(len(fit.columns), len(columns))
     scaled = basis.T @ np.linalg.inv(fit.covariance)
@@ -170,16 +181,18 @@ def _maximum_within(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping
     now, has_moved, iterations = likelihood.at(params), True, 0
     while has_moved and len(columns):
         step = basis @ (inverse(basis.T @ now.information @ basis) @ (basis.T @ now.score))
-        is_last = float(now.score @ step) <= TOLERANCE
+        gain = float(now.score @ step)
+        if 0 <= gain <= enough:
+            return _Within(basis, params + step, now, gain / 2, iterations)
         params, now, has_moved = newton_step(likelihood, params, now, step)
         iterations += 1
-        if is_last:
+        if gain <= TOLERANCE:
             break
-    return _Within(basis, params, now, iterations)
+    return _Within(basis, params, now, 0.0, iterations)
 
 
 def _restricted(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str, Mapping[str, float]]) -> CoxFit:
-    basis, params, now, iterations = _maximum_within(likelihood, fit, columns)
+    basis, params, now, gain, iterations = _maximum_within(likelihood, fit, columns, SETTLED * fit.n_events)
     information = basis.T @ now.information @ basis
     _require_information(information, list(columns))
     score = basis.T @ likelihood.at_zero.score
@@ -190,7 +203,7 @@ def _restricted(likelihood: PartialLikelihood, fit: CoxFit, columns: Mapping[str
         columns=tuple(columns),
         params=combined,
         covariance=inverse(information) / likelihood.scale,
-        log_likelihood=now.log_likelihood * likelihood.scale,
+        log_likelihood=(now.log_likelihood + gain) * likelihood.scale,
         score_statistic=float(score @ inverse(at_zero) @ score) * likelihood.scale,
         iterations=iterations,
         sets=fit.sets.combined(columns),
