@@ -1,4 +1,4 @@
-"""A whole study at growing size: `tspo simulate --scenario scale` and `tspo run`, each in a process of its own.
+"""A study at growing size: `tspo simulate --scenario scale`, and `tspo run` of what is asked, each by itself.
 
 Time by part, memory, what extraction costs beside a bare scan of the same columns, and how all of it grows with the
 number of persons. Run alone: `python -m tests.bench_scale [PERSONS ...]`.
@@ -18,11 +18,19 @@ import polars as pl
 
 from cohort.cdm import CDM_TABLES
 from cohort.engine import load_steps
+from cohort.protocol_sections import HEADLINE
 from cohort.source import open_cdm
 
 SIZES = (10_000, 100_000, 1_000_000)
 GROWING = ("simulate_s", "scan_s", "extraction_s", "tables_s", "models_s", "run_s", "again_s", "peak_mb")
 PARTS = (*GROWING, "orchestration_s")
+ASKED = f"""analysis = []
+[exposure]
+lag_family_days = [0, 365, 730, 1095, 1825]
+[model]
+models = {list(HEADLINE)}
+"""
+"""The primary models, categories and ages, at five lags: the protocol that the bar of `run_s` is for."""
 TSPO = str(Path(sys.executable).with_name("tspo"))
 BARS = {"simulate_s": 900, "run_s": 180, "orchestration_s": 15, "peak_mb": 4_000}
 """What is asked at a million persons, on two cores."""
@@ -58,10 +66,13 @@ def measure(persons: int, folder: Path) -> dict[str, Any]:
     cdm, out = folder / f"{persons}.duckdb", folder / f"run-{persons}"
     simulate_s, simulate_mb = tspo("simulate", str(cdm), "--scenario", "scale", "--persons", str(persons))
     scan_s = scan(cdm)
-    run_s, peak_mb = tspo("run", "--cdm", str(cdm), "--out", str(out))
+    asked = folder / "asked.toml"
+    asked.write_text(ASKED)
+    run = ("run", "--cdm", str(cdm), "--out", str(out), "--protocol", str(asked))
+    run_s, peak_mb = tspo(*run)
     record = json.loads((out / "release" / "run.json").read_text())
-    again_s, _ = tspo("run", "--cdm", str(cdm), "--out", str(out))
-    bare_s, _ = command(sys.executable, "-m", "tests.bench_unorchestrated", str(cdm), str(out))
+    again_s, _ = tspo(*run)
+    bare_s, _ = command(sys.executable, "-m", "tests.bench_unorchestrated", str(cdm), str(out), str(asked))
     large = {step.name for step in load_steps().values() if {"drug_exposure", "condition_occurrence"} & set(step.reads)}
     cdm.unlink()
     return {
