@@ -91,8 +91,8 @@ def _lag_check(name: str, exposure: str, by_lag: Mapping[int, Interval], planned
         return Diagnostic(name, PRIMARY, "info", untold, exposure)
     planned = by_lag[planned_days]
     meaning = (
-        "An association above 1 at the planned lag is still there at longer ones: no interval reaches 1 and ends below "
-        "the planned ratio. The value is the ratio at the longest lag over that at the planned one."
+        "Whether an association above 1 at the planned lag is still there at longer ones; it is gone where an interval "
+        "reaches 1 and ends below the planned ratio. The value is the ratio at the longest lag over the planned one."
     )
     gone = [days for days, interval in longer.items() if planned[1] > 1 and falls_short(interval, planned)]
     if gone:
