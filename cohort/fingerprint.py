@@ -40,7 +40,8 @@ def stamp(location: str) -> str:
     path = Path(place.text).expanduser()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else []
     found = [(str(file), (status := file.stat()).st_ino, status.st_size, status.st_mtime_ns) for file in files]
-    return digest(map(str, found)) if found else ""
+    others = [stamp(place.vocabulary_cdm)] if place.vocabulary_cdm else []
+    return digest([*map(str, found), *others]) if found else ""
 
 
 def require_same(location: str, before: str) -> None:

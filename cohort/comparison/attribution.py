@@ -20,6 +20,7 @@ from cohort.errors import CannotStudy, UsageError
 from cohort.protocol import Protocol, leaf_fields
 from cohort.protocol_sections import HEADLINE
 from cohort.run import RunFolder, write_json
+from cohort.source import is_on_server, with_vocabulary_of
 from cohort.study import RunSettings
 from cohort.unorchestrated import run_unorchestrated
 
@@ -43,7 +44,7 @@ class Swap:
     kind: str
     what: str
     protocol: Mapping[str, Any]
-    is_cdm_swapped: bool = False
+    cdm: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def attribute(
         CannotStudy: a CDM is not that of the run any more.
     """
     before, after = (_core(record, records[0]) for record in records)
-    found = list(swaps(before, after, is_other_cdm=cdms[0] != cdms[1]))
+    found = list(swaps(before, after, cdms))
     total = len(found) + 2
 
     def made(number: int, protocol: Mapping[str, Any], cdm: str, seed: RunFolder | None = None) -> RunFolder:
@@ -94,7 +95,7 @@ def attribute(
     base, shares = made(0, before, cdms[0]), []
     for number, swap in enumerate(found, start=1):
         try:
-            run = made(number, swap.protocol, cdms[swap.is_cdm_swapped], base)
+            run = made(number, swap.protocol, swap.cdm, base)
         except (UsageError, CannotStudy) as error:
             shares.append(Share(swap.kind, swap.what, _none(base), str(error).splitlines()[-1].strip(" -")))
             continue
@@ -111,15 +112,19 @@ def attribute(
     ]
 
 
-def swaps(before: Mapping[str, Any], after: Mapping[str, Any], is_other_cdm: bool) -> Iterator[Swap]:
-    """What can be put in by itself: the CDM, the concept sets, and each field of the protocol that is another.
+def swaps(before: Mapping[str, Any], after: Mapping[str, Any], cdms: tuple[str, str]) -> Iterator[Swap]:
+    """What can be put in by itself: data, vocabulary, concept sets, and each field of the protocol that is another.
 
-    Fields that follow from the diagnosis go with it.
+    Data and vocabulary of a server go in together. Fields that follow from the diagnosis go with it.
     """
-    if is_other_cdm:
-        yield Swap(CDM, "data and vocabulary", before, is_cdm_swapped=True)
+    own, other = cdms
+    if own != other and any(map(is_on_server, cdms)):
+        yield Swap(CDM, "data and vocabulary", before, other)
+    elif own != other:
+        yield Swap(CDM, "data", before, with_vocabulary_of(other, own))
+        yield Swap(CDM, "vocabulary", before, with_vocabulary_of(own, other))
     if before["concept_sets"] != after["concept_sets"]:
-        yield Swap(SETS, "of the protocol", {**before, "concept_sets": after["concept_sets"]})
+        yield Swap(SETS, "of the protocol", {**before, "concept_sets": after["concept_sets"]}, own)
     differing = [
         (section, name)
         for section, name, _ in leaf_fields()
@@ -127,10 +132,10 @@ def swaps(before: Mapping[str, Any], after: Mapping[str, Any], is_other_cdm: boo
     ]
     following = [place for place in differing if place[0] == "outcome" or place == _PREVALENT]
     if _DIAGNOSIS in differing:
-        yield Swap(PROTOCOL, ".".join(_DIAGNOSIS), _with(before, after, following))
+        yield Swap(PROTOCOL, ".".join(_DIAGNOSIS), _with(before, after, following), own)
         differing = [place for place in differing if place not in following]
     for place in differing:
-        yield Swap(PROTOCOL, ".".join(place), _with(before, after, [place]))
+        yield Swap(PROTOCOL, ".".join(place), _with(before, after, [place]), own)
 
 
 def _with(before: Mapping[str, Any], after: Mapping[str, Any], places: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -7,12 +7,20 @@ just the columns that the study reads. Whatever is missing or cannot be read is 
 from cohort.source.cdm import Cdm, open_cdm
 from cohort.source.database import Resources, first_row, open_database
 from cohort.source.faults import kind_of
-from cohort.source.location import local, refuse_absent, refuse_password, released_location
+from cohort.source.location import (
+    is_on_server,
+    local,
+    refuse_absent,
+    refuse_password,
+    released_location,
+    with_vocabulary_of,
+)
 
 __all__ = [
     "Cdm",
     "Resources",
     "first_row",
+    "is_on_server",
     "kind_of",
     "local",
     "open_cdm",
@@ -20,4 +28,5 @@ __all__ = [
     "refuse_absent",
     "refuse_password",
     "released_location",
+    "with_vocabulary_of",
 ]

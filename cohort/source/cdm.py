@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from cohort.cdm import CDM_TABLES, Column, Table
+from cohort.cdm import CDM_TABLES, VOCABULARY_TABLES, Column, Table
 from cohort.errors import CannotStudy, UsageError
 from cohort.inputs import study_inputs
 from cohort.needs import Needs, needs_of
@@ -127,11 +127,22 @@ def _found(connection: duckdb.DuckDBPyConnection, place: Place, copy: Path | Non
 
         assert copy is not None  # open_cdm has made one
         return open_server(place, copy, needs or needs_of([study_inputs(Protocol())]))
+    found = _found_here(connection, place)
+    if place.vocabulary_cdm:
+        lender = place_of(place.vocabulary_cdm)
+        is_same = existing(lender) == existing(place)  # in another schema; no file is attached twice
+        other = _found_here(connection, lender, "cdm_file" if is_same else "vocabulary_file")
+        found = found.without(VOCABULARY_TABLES).beside(other.only(VOCABULARY_TABLES))
+    return found
+
+
+def _found_here(connection: duckdb.DuckDBPyConnection, place: Place, name: str = "cdm_file") -> Found:
+    """What a file or a folder holds; a file is attached under a name."""
     path = existing(place)
     is_folder = path.is_dir()
     if is_folder and path.suffix.lower() in ENDINGS and not any(path.iterdir()):
         raise UsageError(f"{path} is an empty folder and no DuckDB file; name the file itself.")
-    return open_folder(path) if is_folder else open_file(connection, place)
+    return open_folder(path) if is_folder else open_file(connection, place, name)
 
 
 def _show(cdm: Cdm, table: Table, found: Found) -> None:

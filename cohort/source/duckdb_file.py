@@ -17,8 +17,8 @@ from cohort.sql_text import quoted
 ENDINGS = {".duckdb", ".db"}
 
 
-def open_file(connection: duckdb.DuckDBPyConnection, place: Place) -> Found:
-    """Attach a file and find its tables.
+def open_file(connection: duckdb.DuckDBPyConnection, place: Place, name: str = "cdm_file") -> Found:
+    """Attach a file under a name and find its tables.
 
     Raises:
         UsageError: it is no DuckDB file, cannot be read, or holds a table with rows in two schemas.
@@ -27,23 +27,22 @@ def open_file(connection: duckdb.DuckDBPyConnection, place: Place) -> Found:
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"{path} is neither a .duckdb file nor a folder of Parquet or CSV files.")
     try:
-        connection.execute(f"attach {quoted(str(path), chr(39))} as cdm_file (read_only)")
+        connection.execute(f"attach if not exists {quoted(str(path), chr(39))} as {name} (read_only)")
     except duckdb.Error as error:
         raise UsageError(f"{path} cannot be opened: {_why(str(error))}.") from None
     rows = connection.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = 'cdm_file' "
-        "union all select schema_name, view_name from duckdb_views() where database_name = 'cdm_file' and not internal "
-        "order by schema_name = 'main' desc, schema_name"
+        "select schema_name, table_name from duckdb_tables() where database_name = $name "
+        "union all select schema_name, view_name from duckdb_views() where database_name = $name and not internal "
+        "order by schema_name = 'main' desc, schema_name",
+        {"name": name},
     ).fetchall()
     found, known = Found(), {table.name for table in CDM_TABLES}
     _refuse_unknown({schema for schema, table in rows if table.lower() in known}, place)
-    for name in sorted({table.lower() for _, table in rows} & known):
-        places = {
-            schema: f"cdm_file.{quoted(schema)}.{quoted(table)}" for schema, table in rows if table.lower() == name
-        }
-        schema = _schema(connection, name, places, place)
+    for table in sorted({table.lower() for _, table in rows} & known):
+        places = {schema: f"{name}.{quoted(schema)}.{quoted(own)}" for schema, own in rows if own.lower() == table}
+        schema = _schema(connection, table, places, place)
         if schema is not None:
-            found.relations[name] = Relation(places[schema], (path,))
+            found.relations[table] = Relation(places[schema], (path,))
     return found
 
 

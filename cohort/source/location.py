@@ -12,6 +12,8 @@ from cohort.errors import UsageError, nearest
 KINDS = "a .duckdb file, a folder of Parquet or CSV files, or postgresql://..."
 _SERVERS = ("postgresql", "postgres")
 _SCHEMAS = ("cdm_schema", "vocabulary_schema")
+_OTHER = "vocabulary_cdm"
+_OF_PATHS = (*_SCHEMAS, _OTHER)
 _SECRET = ("password", "sslpassword")
 _NO_PASSWORD = (
     "--cdm holds a password, which would stand in logs and run records: leave it out and set PGPASSWORD, or write it "
@@ -33,12 +35,14 @@ class Place:
         is_server: whether it is such a URL.
         cdm_schema: the schema that holds person; None: the one that does is found.
         vocabulary_schema: the same for concept.
+        vocabulary_cdm: the location of another CDM, no server, whose vocabulary stands in the place of its own.
     """
 
     text: str
     is_server: bool = False
     cdm_schema: str | None = None
     vocabulary_schema: str | None = None
+    vocabulary_cdm: str | None = None
 
 
 def place_of(location: str) -> Place:
@@ -47,7 +51,7 @@ def place_of(location: str) -> Place:
     Raises:
         UsageError: it is a URL of another kind, holds a password, or has an option that is not known.
     """
-    if _is_server(location):
+    if is_on_server(location):
         return _server(location)
     if "password=" in location.lower():
         raise UsageError(_NO_PASSWORD)
@@ -55,11 +59,26 @@ def place_of(location: str) -> Place:
         scheme = location.split("://")[0]
         raise UsageError(f"'{scheme}://...' is no CDM that can be opened: give {KINDS}.")
     path, mark, query = location.rpartition("?")
-    if mark and any(query.startswith(f"{name}=") for name in _SCHEMAS):
+    if mark and any(query.startswith(f"{name}=") for name in _OF_PATHS):
         options = dict(parse_qsl(query))
-        _refuse_unknown(options, _SCHEMAS)
-        return Place(path, False, *(options.get(name) for name in _SCHEMAS))
+        _refuse_unknown(options, _OF_PATHS)
+        return _refuse_chain(Place(path, False, *(options.get(name) for name in _OF_PATHS)))
     return Place(location)
+
+
+def with_vocabulary_of(location: str, other: str) -> str:
+    """A CDM with the vocabulary of another in the place of its own; neither lies on a server."""
+    mark = "?" if place_of(location).text == location else "&"
+    return f"{location}{mark}{urlencode({_OTHER: other}, quote_via=quote)}"
+
+
+def _refuse_chain(place: Place) -> Place:
+    other = place_of(place.vocabulary_cdm) if place.vocabulary_cdm else None
+    if other and (other.is_server or other.vocabulary_cdm):
+        raise UsageError(
+            f"{_OTHER} takes a .duckdb file or a folder of Parquet or CSV files, without options of its own."
+        )
+    return place
 
 
 def refuse_password(location: str) -> str:
@@ -79,8 +98,11 @@ def refuse_absent(location: str) -> None:
     Raises:
         UsageError: there is nothing, or it may not be looked at.
     """
-    if not location.startswith("prefect://") and not _is_server(location):
-        existing(place_of(location))
+    if not location.startswith("prefect://") and not is_on_server(location):
+        place = place_of(location)
+        existing(place)
+        if place.vocabulary_cdm:
+            refuse_absent(place.vocabulary_cdm)
 
 
 def existing(place: Place) -> Path:
@@ -101,8 +123,11 @@ def existing(place: Place) -> Path:
 
 def released_location(location: str) -> str:
     """A location as it may be released: a file's or a database's name, no folder, server or user."""
-    if not _is_server(location):
-        return Path(location).name
+    if not is_on_server(location):
+        place = place_of(location)
+        if place.vocabulary_cdm is None:
+            return Path(location).name
+        return f"{Path(place.text).name}, vocabulary of {released_location(place.vocabulary_cdm)}"
     options = dict(parse_qsl(urlsplit(location).query))
     name = unquote(urlsplit(location).path.strip("/")) or options.get("dbname", "")
     return f"PostgreSQL database {name}".strip()
@@ -110,10 +135,11 @@ def released_location(location: str) -> str:
 
 def local(location: str, copy: Path) -> str:
     """Where to read again what `open_cdm` has opened before: the CDM itself, or the copy of what lies on a server."""
-    return str(copy) if _is_server(location) else location
+    return str(copy) if is_on_server(location) else location
 
 
-def _is_server(location: str) -> bool:
+def is_on_server(location: str) -> bool:
+    """Whether a location is that of a server, of which a run reads a copy."""
     return location.lower().startswith(tuple(f"{scheme}://" for scheme in _SERVERS))
 
 

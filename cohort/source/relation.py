@@ -3,7 +3,7 @@
 Shared by the doors and by `cdm`; it opens nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,19 @@ class Found:
 
     relations: dict[str, Relation] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+
+    def only(self, names: Collection[str]) -> "Found":
+        """Some of the tables."""
+        relations = {name: relation for name, relation in self.relations.items() if name in names}
+        return Found(relations, {name: fault for name, fault in self.faults.items() if name in names})
+
+    def without(self, names: Collection[str]) -> "Found":
+        """The other tables."""
+        return self.only({*self.relations, *self.faults} - {*names})
+
+    def beside(self, other: "Found") -> "Found":
+        """The tables of two doors that have none in common."""
+        return Found(self.relations | other.relations, self.faults | other.faults)
 
     def files(self) -> list[Path]:
         """All files behind the tables."""

@@ -17,7 +17,8 @@ cdm_option = click.option(
     required=True,
     metavar="CDM",
     help="A .duckdb file; a folder of Parquet or CSV files named by table; postgresql://host/database, with "
-    "?cdm_schema=NAME&vocabulary_schema=NAME where there are several, and user and password from PGUSER, PGPASSWORD, "
+    "?cdm_schema=NAME&vocabulary_schema=NAME where there are several (a file or folder also takes "
+    "?vocabulary_cdm=OTHER, whose vocabulary then stands in its place), and user and password from PGUSER, PGPASSWORD, "
     "PGPASSFILE or PGSERVICE; or prefect://secret/BLOCK, a Secret block that holds such a URL.",
 )
 protocol_option = click.option(

@@ -1,5 +1,6 @@
 """A CDM in a DuckDB file: whoever else reads it, whatever schema it is in, and files that are none."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +9,14 @@ import duckdb
 import pytest
 
 from cohort.errors import UsageError
-from cohort.source import open_cdm
+from cohort.fingerprint import stamp
+from cohort.source import open_cdm, released_location, with_vocabulary_of
 from tests.doors.identity import without_rights
 from tests.doors.writers import duckdb_file
 
 PERSON = "(select 1 as person_id, 8507 as gender_concept_id, 1940 as year_of_birth)"
 CONCEPT = "(select 723013 as concept_id, 'diazepam' as concept_name)"
+VOCABULARY = "(select 'RxNorm' as vocabulary_id)"
 NOTHING = "(select 1 as concept_id, 'x' as concept_name where false)"
 
 READER = """
@@ -77,6 +80,46 @@ def test_a_table_with_rows_in_two_schemas_is_refused_until_one_is_named(tmp_path
     assert "no CDM tables in a schema vocb; schemas that have some: main, vocab" in said(
         f"{path}?vocabulary_schema=vocb"
     )
+
+
+def test_the_vocabulary_may_be_that_of_another_cdm(tmp_path: Path) -> None:
+    people = "(select 7 as person_id, 8507 as gender_concept_id, 1940 as year_of_birth)"
+    own = duckdb_file({"person": PERSON, "concept": CONCEPT, "vocabulary": VOCABULARY}, tmp_path / "own.duckdb")
+    other = duckdb_file(
+        {"person": people, "concept": "(select 2 as concept_id, 'old' as concept_name)"}, tmp_path / "other.duckdb"
+    )
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "concept.csv").write_text("concept_id,concept_name\n3,written\n")
+    for lender, name in ((other, "old"), (folder, "written"), (own, "diazepam")):
+        location = with_vocabulary_of(str(own), str(lender))
+        assert names(location) == [name]
+        with open_cdm(location) as cdm:
+            assert cdm.connection.execute("select person_id from person").fetchall() == [(1,)]
+            (left,) = cdm.connection.execute("select count(*) from vocabulary").fetchall()
+            assert left == ((1,) if lender == own else (0,)), "what the other lacks is missing, and not taken from here"
+    assert names(with_vocabulary_of(str(folder), str(own))) == ["diazepam"]
+
+
+def test_schemas_of_one_file_may_lend_each_other_their_vocabulary(tmp_path: Path) -> None:
+    path = with_two(tmp_path, "(select 2 as concept_id, 'old' as concept_name)")
+    location = f"{path}?vocabulary_schema=vocab"
+    assert names(with_vocabulary_of(location, f"{path}?vocabulary_schema=main")) == ["old"]
+
+
+def test_a_vocabulary_that_cannot_be_lent_is_refused_and_a_run_waits_for_both_files(tmp_path: Path) -> None:
+    path = duckdb_file({"person": PERSON, "concept": CONCEPT}, tmp_path / "cdm.duckdb")
+    other = Path(shutil.copy(path, tmp_path / "other.duckdb"))
+    takes = "vocabulary_cdm takes a .duckdb file or a folder"
+    assert takes in said(with_vocabulary_of(str(path), "postgresql://host/database"))
+    assert takes in said(with_vocabulary_of(str(path), with_vocabulary_of(str(path), str(path))))
+    assert "There is no CDM at" in said(with_vocabulary_of(str(path), str(tmp_path / "gone.duckdb")))
+    location = with_vocabulary_of(str(path), str(other))
+    before = stamp(location)
+    with duckdb.connect(str(other)) as file:
+        file.execute("insert into concept values (4, 'new')")
+    assert stamp(location) != before
+    assert released_location(location) == "cdm.duckdb, vocabulary of other.duckdb"
 
 
 def test_an_option_that_is_misspelt_is_named(tmp_path: Path) -> None:

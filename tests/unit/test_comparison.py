@@ -187,13 +187,15 @@ def changes_of(share: Share, kind: str) -> dict[str, float | None]:
 
 def test_each_cause_is_put_in_by_itself(shares: list[Share]) -> None:
     assert [(share.kind, share.what) for share in shares[:-2]] == [
-        ("CDM", "data and vocabulary"),
+        ("CDM", "data"),
+        ("CDM", "vocabulary"),
         ("protocol", "exposure.lag_days"),
     ]
-    cdm, lag = (changes_of(share, "size") for share in shares[:2])
+    cdm, vocabulary, lag = (changes_of(share, "size") for share in shares[:3])
     assert -3 <= cdm["events"] <= -1  # type: ignore[operator]
     assert (lag["events"], lag["persons studied"]) == (0, 0), "a lag changes no person and no event"
-    ratios = changes_of(shares[1], "hazard ratio")
+    assert set(vocabulary.values()) == {0}, "both CDMs have the same"
+    ratios = changes_of(shares[2], "hazard ratio")
     assert ratios["tspo_binder, overall"] != 0
 
 
@@ -221,11 +223,22 @@ def test_what_follows_from_the_diagnosis_goes_with_it() -> None:
         load_protocol(None, changes).alone().model_dump(mode="json")
         for changes in ((), ("diagnosis=alzheimers_disease", "lag_days=0"))
     )
-    found = list(swaps(plain, other, is_other_cdm=False))
+    found = list(swaps(plain, other, ("cdm.duckdb", "cdm.duckdb")))
     assert [swap.what for swap in found] == ["outcome.diagnosis", "exposure.lag_days"]
     assert found[0].protocol["outcome"] == other["outcome"]
     assert found[0].protocol["population"]["prevalent_sets"] == other["population"]["prevalent_sets"]
     assert found[0].protocol["exposure"] == plain["exposure"]
+
+
+def test_data_and_vocabulary_go_in_apart_and_those_of_a_server_together() -> None:
+    plain = load_protocol().alone().model_dump(mode="json")
+    apart = [(swap.what, swap.cdm) for swap in swaps(plain, plain, ("a.duckdb", "b/c?cdm_schema=x"))]
+    assert apart == [
+        ("data", "b/c?cdm_schema=x&vocabulary_cdm=a.duckdb"),
+        ("vocabulary", "a.duckdb?vocabulary_cdm=b%2Fc%3Fcdm_schema%3Dx"),
+    ]
+    together = [(swap.what, swap.cdm) for swap in swaps(plain, plain, ("a.duckdb", "postgresql://h/d"))]
+    assert together == [("data and vocabulary", "postgresql://h/d")]
 
 
 def test_what_changes_no_estimate_is_not_run_anew() -> None:
@@ -233,7 +246,7 @@ def test_what_changes_no_estimate_is_not_run_anew() -> None:
         load_protocol(None, changes).alone().model_dump(mode="json")
         for changes in ((), ("study.name=Other", "lag_family_days=[]", "events_per_parameter=3"))
     )
-    assert list(swaps(plain, other, is_other_cdm=False)) == []
+    assert list(swaps(plain, other, ("cdm.duckdb", "cdm.duckdb"))) == []
 
 
 def test_a_cause_that_cannot_be_put_in_by_itself_says_why(before: RunFolder, small_cdm: Path, tmp_path: Path) -> None:

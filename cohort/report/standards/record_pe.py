@@ -100,8 +100,8 @@ def _variables(facts: Facts) -> list[Item]:
         Item(
             "R7.1",
             "Codes and algorithms of all of them",
-            "Concept sets and drugs are named in the protocol below; concept_sets/ has every set as ATLAS reads it, and "
-            "drugs.csv every drug with its concept.",
+            "Concept sets and drugs are named in the protocol below; concept_sets/ has every set as ATLAS reads it, "
+            "and drugs.csv every drug with its concept.",
             "protocol",
         ),
         Item("PE 7.1.a", "How the definition of exposure was made", facts.methods["Affinity"], "drugs"),
