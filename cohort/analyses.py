@@ -10,6 +10,8 @@ from cohort.protocol import Protocol
 from cohort.protocol_sections import HEADLINE, MODEL_NAMES, ModelName
 
 PRIMARY = "primary"
+LAG = "lag-"
+"""How the names of the analyses at other lags begin."""
 MULTIPLE_IMPUTATION = "missing-dose-imputed"
 """The published name of the pooled draws; each draw is an analysis `missing-dose-imputed-1`, ... of its own."""
 
@@ -63,4 +65,4 @@ def _bounds(protocol: Protocol) -> list[Analysis]:
 
 def lag_name(days: int) -> str:
     """`lag-3y` for whole years, `lag-90d` otherwise."""
-    return f"lag-{days // 365}y" if days % 365 == 0 else f"lag-{days}d"
+    return f"{LAG}{days // 365}y" if days % 365 == 0 else f"{LAG}{days}d"

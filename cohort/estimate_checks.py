@@ -12,13 +12,13 @@ from cohort.analyses import PRIMARY
 from cohort.disclosure import SUPPRESSED, TOO_FEW
 from cohort.inputs import EXPOSURES, age_stratum_labels
 from cohort.protocol import Protocol
-from cohort.results import BOUND, CONTRAST, COX, IS_PER_UNIT, OVERALL, Diagnostic
+from cohort.results import BOUND, CONTRAST, COX, IS_OF_LAGS, IS_PER_UNIT, OVERALL, Diagnostic
 
 Interval = tuple[float, float, float]
 """A hazard ratio, and the bounds of its confidence interval."""
-
-
 _IS_LINEAR = (pl.col("model") == COX) & IS_PER_UNIT
+_IS_TOLD = _IS_LINEAR & (pl.col("age_stratum") == OVERALL) & (pl.col("status") == "ok")
+"""Linear estimates of all ages that have a number."""
 _RATIO = ("hazard_ratio", "ci_lower", "ci_upper")
 
 
@@ -58,15 +58,14 @@ def detectable_ratios(estimates: pl.DataFrame, protocol: Protocol) -> list[Diagn
         "Smallest hazard ratio above 1, of ever against never, that these persons and events would show with 80% "
         f"power; where it is above {most:g}, an estimate near 1 is no evidence of none."
     )
-    checks = []
+    checks, ages = [], (OVERALL, *age_stratum_labels(protocol.strata.age_bands))
     for exposure in EXPOSURES:
-        ages = (OVERALL, *age_stratum_labels(protocol.strata.age_bands))
         ratios = {"all ages" if age == OVERALL else age: found.get((exposure, age)) for age in ages}
         weak = {age: ratio for age, ratio in ratios.items() if ratio is None or ratio > most}
         beyond = ", ".join(f"{age} ({'not told' if ratio is None else f'{ratio:.2f}'})" for age, ratio in weak.items())
         said = meaning + (f" Beyond it: {beyond}." if weak else "")
-        value = found.get((exposure, OVERALL))
-        checks.append(Diagnostic(name, PRIMARY, "warn" if weak else "pass", said, exposure, value=value))
+        verdict, value = "warn" if weak else "pass", found.get((exposure, OVERALL))
+        checks.append(Diagnostic(name, PRIMARY, verdict, said, exposure, value=value))
     return checks
 
 
@@ -105,9 +104,7 @@ def _lag_check(name: str, exposure: str, by_lag: Mapping[int, Interval], planned
 
 def _by_lag(estimates: pl.DataFrame, exposure: str) -> dict[int, Interval]:
     """Lag in days -> the linear hazard ratio of an exposure at all ages, where it is told."""
-    of_lags = (pl.col("analysis") == PRIMARY) | pl.col("analysis").str.starts_with("lag-")
-    is_told = (pl.col("age_stratum") == OVERALL) & (pl.col("status") == "ok")
-    rows = estimates.filter(_IS_LINEAR & of_lags & is_told & (pl.col("exposure") == exposure)).drop_nulls("ci_lower")
+    rows = estimates.filter(_IS_TOLD & IS_OF_LAGS & (pl.col("exposure") == exposure)).drop_nulls("ci_lower")
     return {days: (r, low, up) for days, r, low, up in rows.select("lag_days", *_RATIO).iter_rows()}
 
 
@@ -138,6 +135,5 @@ def missing_dose_bounds(estimates: pl.DataFrame, protocol: Protocol, planned: Co
 
 def _contrasts(estimates: pl.DataFrame) -> dict[str, float]:
     """Analysis -> log hazard ratio of the contrast at all ages, where it is shown."""
-    is_told = (pl.col("age_stratum") == OVERALL) & (pl.col("status") == "ok")
-    rows = estimates.filter(_IS_LINEAR & is_told & (pl.col("exposure") == CONTRAST))
+    rows = estimates.filter(_IS_TOLD & (pl.col("exposure") == CONTRAST))
     return dict(rows.select("analysis", "log_hr").iter_rows())

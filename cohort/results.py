@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import polars as pl
 
+from cohort.analyses import LAG, PRIMARY
+
 ESTIMATE_SCHEMA: dict[str, type[pl.DataType]] = {
     "estimate_id": pl.String,
     "analysis": pl.String,
@@ -61,6 +63,8 @@ DIAGNOSTIC_SCHEMA: dict[str, type[pl.DataType]] = {
 OVERALL = "overall"
 IS_PER_UNIT = pl.col("term").str.starts_with("per ")
 """Estimates per unit of dose; the others are of categories."""
+IS_OF_LAGS = (pl.col("analysis") == PRIMARY) | pl.col("analysis").str.starts_with(LAG)
+"""Estimates of the lag family, of which the primary analysis is one."""
 CONTRAST = "binder_minus_non_binder"
 BOUND = "missing-dose-"
 """How the names of the analyses begin that put something in place of doses that could not be computed."""

@@ -151,11 +151,15 @@ def _of(row: Diagnostic) -> str:
 def _figures(row: Diagnostic) -> str:
     degrees = f" on {row.df:g} df" if row.df is not None else ""
     parts = [
-        _VALUES.get(row.diagnostic, "value {:.3g}".format)(row.value) if row.value is not None else "",
+        _VALUES.get(row.diagnostic, _value)(row.value) if row.value is not None else "",
         f"statistic {short(row.statistic)}{degrees}" if row.statistic is not None else "",
         p_equals(row.p_value) if row.p_value is not None else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _value(value: float) -> str:
+    return f"value {short(value)}"
 
 
 def short(value: float) -> str:

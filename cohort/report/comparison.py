@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cohort.analyses import MULTIPLE_IMPUTATION, PRIMARY
+from cohort.analyses import LAG, MULTIPLE_IMPUTATION, PRIMARY
 from cohort.diagnoses import words_of
 from cohort.grid import is_cell
 from cohort.protocol import SECTIONS, Protocol
@@ -48,7 +48,7 @@ class Compared:
 def other_analyses(release: Release, protocol: Protocol | None) -> list[Compared]:
     """The primary analysis and those that the protocol asks for by name; none where there are no such."""
     changes = {spec.name: spec.changes for spec in protocol.analysis} if protocol else {}
-    named = [a for a in release.analyses if a != PRIMARY and not a.startswith(("lag-", BOUND)) and not is_cell(a)]
+    named = [a for a in release.analyses if a != PRIMARY and not a.startswith((LAG, BOUND)) and not is_cell(a)]
     rows = [_compared(release, a, a, in_words(changes.get(a, {}), protocol), _groups(release, a)) for a in named]
     return [_compared(release, PRIMARY, "Primary", "", {}), *rows] if named else []
 

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PolarsError
 
-from cohort.analyses import PRIMARY
+from cohort.analyses import LAG, PRIMARY
 from cohort.diagnoses import DIED, PRIMARY_DIAGNOSIS, words_of
 from cohort.errors import UsageError
 from cohort.report.numbers import to_number
@@ -80,7 +80,7 @@ class Release:
     def lag_family(self, exposure: str) -> list[Estimate]:
         """The linear estimates of an exposure at every lag, all ages together, the shortest lag first."""
         rows = self.rows(exposure=exposure, age_stratum=OVERALL, outcome=self.outcome_of(PRIMARY))
-        family = [e for e in rows if e.analysis == PRIMARY or e.analysis.startswith("lag-")]
+        family = [e for e in rows if e.analysis == PRIMARY or e.analysis.startswith(LAG)]
         by_lag = {e.lag_days: e for e in family if e.term.startswith("per ")}
         return [by_lag[lag] for lag in sorted(by_lag)]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from cohort.analyses import PRIMARY
+from cohort.analyses import LAG, PRIMARY
 from cohort.grid import is_cell
 from cohort.report.classes import EXPOSURES
 from cohort.report.effects import Effect, RatioScale, scale_of
@@ -73,7 +73,7 @@ def _of_analysis(row: Estimate) -> Specification:
     effect = Effect("", row)
     if row.analysis == PRIMARY:
         choice, how = PLANNED, ""
-    elif row.analysis.startswith("lag-"):
+    elif row.analysis.startswith(LAG):
         choice, how = "Lag", years(row.lag_days) if row.lag_days else "none"
     elif row.analysis.startswith(BOUND):
         choice, how = "Missing dose", row.analysis.removeprefix(BOUND).replace("-", " ")

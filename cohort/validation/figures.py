@@ -17,9 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import beta
 
-from cohort.analyses import PRIMARY
 from cohort.report.classes import EXPOSURES, Look
-from cohort.results import IS_PER_UNIT, OVERALL
+from cohort.results import IS_OF_LAGS, IS_PER_UNIT, OVERALL
 from cohort.validation.verdict import ACCEPTED_BIAS, ACCEPTED_COVERAGE
 
 _Z: Final = 1.96
@@ -58,9 +57,8 @@ def write_figures(table: pl.DataFrame, folder: Path) -> list[Path]:
 
 def by_lag(table: pl.DataFrame) -> pl.DataFrame:
     """The linear rows of all ages of the primary analysis and the family of lags, in order of lag."""
-    family = (pl.col("analysis") == PRIMARY) | pl.col("analysis").str.starts_with("lag-")
     linear = IS_PER_UNIT & (pl.col("age_stratum") == OVERALL)
-    return table.filter(family & linear & pl.col("bias").is_not_null()).sort("lag_days", maintain_order=True)
+    return table.filter(IS_OF_LAGS & linear & pl.col("bias").is_not_null()).sort("lag_days", maintain_order=True)
 
 
 def exact_interval(covered: int, n: int) -> tuple[float, float]:

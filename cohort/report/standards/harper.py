@@ -3,7 +3,7 @@
 Source: Wang et al. 2022, Pharmacoepidemiol Drug Saf 32:44, doi 10.1002/pds.5507, tables 1 to 13 of its contents.
 """
 
-from cohort.analyses import PRIMARY
+from cohort.analyses import LAG, PRIMARY
 from cohort.report.classes import metric_of
 from cohort.report.flow import steps
 from cohort.report.methods_model import sets
@@ -177,7 +177,7 @@ def _analyses(facts: Facts) -> list[Item]:
 
 def _sensitivity(facts: Facts) -> list[Item]:
     """One row for each analysis beside the primary one, with what it changes."""
-    lags = sorted({e.lag_days for e in facts.release.estimates if e.analysis.startswith("lag-")})
+    lags = sorted({e.lag_days for e in facts.release.estimates if e.analysis.startswith(LAG)})
     named = [*facts.study.others, *facts.study.bounds]
     told = listed([years(days) if days else "none" for days in lags])
     return [
