@@ -86,6 +86,12 @@ class CaseSets:
         """Log-likelihood, score and information where all coefficients are zero."""
         return self.at(np.zeros(len(self.columns)))
 
+    @cached_property
+    def reach(self) -> Floats:
+        """(p,) the largest size of each covariate, relative to the case's."""
+        reach: Floats = np.abs(self.values).max(axis=0, initial=0.0)
+        return reach
+
     def linear(self, params: Floats) -> Floats:
         """(M,) x'b of each pattern, relative to its case's."""
         return self.values @ params

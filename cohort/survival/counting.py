@@ -5,6 +5,7 @@ sorted by time: event times are few, so each interval finds its place among them
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from cohort.survival.arrays import Bools, Floats, Indices, Ints, narrow
-from cohort.survival.distinct import TABLE, distinct
+from cohort.survival.arrays import Bools, Floats, Indices, Ints, ascending, narrow
+from cohort.survival.distinct import TABLE, distinct, numbered
 from cohort.survival.risk_sets import RiskSets, Rows, counts, row_changes
+from cohort.survival.threads import each
 
 _NOTHING = pl.repeat(0, pl.len()).alias("_nothing")
 """In place of the columns of a model that has none: all its rows are alike."""
@@ -62,7 +64,7 @@ def risk_sets(
     own = stratum[index] if is_loud.all() else (np.cumsum(is_loud) - 1)[stratum[index]]
     rows = intervals.select(list(dict.fromkeys(numbers)) or _NOTHING).filter(lo < hi)
     pattern, example = distinct(rows, own)
-    values = rows[example].cast(pl.Float64)
+    values = dict(zip(rows.columns, each(partial(_taken, example), rows.get_columns()), strict=True))
     frequency = None if frequencies is None else intervals.get_column(frequencies).to_numpy().astype(np.float64)
     many = None if frequency is None else frequency[index]
     found = Rows(lo[index], hi[index], pattern, is_event[index], index, begin, end, frequency)
@@ -70,18 +72,22 @@ def risk_sets(
     first_time = np.searchsorted(stratum_of_time, np.arange(len(loud)))
     return RiskSets(
         columns=tuple(columns),
-        patterns=values.select(list(columns)).to_numpy() if columns else np.zeros((len(example), 0)),
+        patterns=np.column_stack([values[name] for name in columns]) if columns else np.zeros((len(example), 0)),
         stratum_of=own[example],
         change=row_changes(found, many, first_time, shape),
         events=_events(found, many, shape),
         stratum=stratum_of_time.astype(np.int64),
         time=times[grid % max(len(times), 1)].astype(np.float64),
         strata=tuple(names[k] for k in loud),
-        offset=values.get_column(offset).to_numpy() if offset else np.zeros(len(example)),
-        weight=values.get_column(weights).to_numpy() if weights else np.ones(len(example)),
+        offset=values[offset] if offset else np.zeros(len(example)),
+        weight=values[weights] if weights else np.ones(len(example)),
         silent=tuple(name for name, has_events in zip(names, is_loud, strict=True) if not has_events),
         rows=found,
     )
+
+
+def _taken(rows: Ints, column: pl.Series) -> Floats:
+    return column.to_numpy().take(rows).astype(np.float64)
 
 
 def _check(
@@ -123,14 +129,12 @@ def stratum_codes(intervals: pl.DataFrame, strata: Sequence[str]) -> tuple[Ints,
     """The stratum of each row, from 0 in the order of the strata's values; and their names, `sex=F, period=402`."""
     if not strata or not intervals.height:
         return np.zeros(intervals.height, np.int64), ["all"]
-    code, example = distinct(intervals.select(list(strata)))
-    kinds = intervals[example].select(list(strata)).with_row_index("_kind").sort(list(strata), nulls_last=True)
-    order = np.empty(len(example), np.int64)
-    order[kinds.get_column("_kind").to_numpy()] = np.arange(len(example))
+    found = numbered(intervals.select(list(strata)))
+    kinds = intervals[found.example].select(list(strata)).with_row_index("_kind").sort(list(strata), nulls_last=True)
     names = [
         ", ".join(f"{k}={v}" for k, v in zip(strata, row, strict=True)) for row in kinds.select(strata).iter_rows()
     ]
-    return order[code], names
+    return found.ordered(kinds.get_column("_kind").to_numpy()), names
 
 
 def _ranks(
@@ -149,7 +153,7 @@ def _ranks(
                 np.subtract(side, np.int64(least), dtype=narrow(size), casting="unsafe") for side in (begin, end)
             )
             return np.arange(least + 1, most + 1), first, last
-    times = np.unique(end[is_event])
+    times = ascending(end[is_event])
     return times, not_later(times, begin), not_later(times, end)
 
 
@@ -174,10 +178,10 @@ def _grid(
         (G,) the grid; (R,) lo and (R,) hi: at risk at lo to hi - 1.
     """
     width = max(n_times, 1)
-    grid = np.unique(stratum[happened] * width + last[happened] - 1)
+    grid = ascending(stratum[happened] * width + last[happened] - 1)
     begins = stratum.astype(narrow(n_strata * width))
     begins *= width
-    lo, hi = (count_below(grid, begins + rank, n_strata * width) for rank in (first, last))
+    lo, hi = each(lambda rank: count_below(grid, begins + rank, n_strata * width), (first, last))
     return grid, lo, hi
 
 
@@ -193,8 +197,7 @@ def count_below(grid: Ints, keys: Indices, size: int) -> Indices:
         return np.searchsorted(grid, keys)
     below = np.zeros(size + 1, narrow(len(grid)))
     below[1:] = np.cumsum(np.bincount(grid, minlength=size))
-    found: Indices = below[keys]
-    return found
+    return below.take(keys)
 
 
 def _events(rows: Rows, many: Floats | None, shape: tuple[int, int]) -> sparse.csc_array:

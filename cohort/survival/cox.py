@@ -179,6 +179,10 @@ class Likelihood(Protocol):
     def at(self, params: Floats) -> Derivatives:
         """The same at (p,) coefficients."""
 
+    @property
+    def reach(self) -> Floats:
+        """(p,) the largest size of each covariate, relative to what `linear` is relative to."""
+
     def linear(self, params: Floats) -> Floats:
         """x'b of all who are compared, relative to something that those compared with each other share."""
 
@@ -246,8 +250,8 @@ def newton_step(
 
     No step moves a hazard by more than exp(5): farther, a first step under separation would leave all digits behind.
     """
-    farthest = float(np.abs(likelihood.linear(step)).max(initial=0.0))
-    step = step * min(1.0, _FARTHEST / farthest) if farthest > 0 else step
+    if np.abs(step) @ likelihood.reach > _FARTHEST:  # only then is it worth to look at all persons
+        step = step * (_FARTHEST / max(float(np.abs(likelihood.linear(step)).max(initial=0.0)), _FARTHEST))
     for _ in range(30):
         # A step too far may overflow, or empty a risk set; it is then halved like one that lowers the likelihood.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

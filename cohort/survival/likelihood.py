@@ -19,7 +19,8 @@ import numpy as np
 
 from cohort.survival.arrays import Bools, Floats, Ints
 from cohort.survival.remote import Remote, remote
-from cohort.survival.risk_sets import RiskSets, columns_of
+from cohort.survival.risk_sets import Block, RiskSets
+from cohort.survival.threads import each
 
 Ties = Literal["efron", "breslow"]
 
@@ -144,6 +145,15 @@ class PartialLikelihood:
         """Log-likelihood, score and information where all coefficients are zero."""
         return self.at(np.zeros(len(self.sets.columns)))
 
+    @cached_property
+    def reach(self) -> Floats:
+        """(p,) the largest size of each covariate, relative to the centre of its stratum."""
+        largest = np.zeros(len(self.sets.columns))
+        for block in self.sets.blocks:
+            for index, values in enumerate(self.centred(block.part).T):
+                largest[index] = max(largest[index], values.max(), -values.min())
+        return largest
+
     def at(self, params: Floats) -> Derivatives:
         """Log-likelihood, score and information at (p,) coefficients."""
         sums, ties = self.sums(params), self.tied
@@ -169,13 +179,17 @@ class PartialLikelihood:
         cross = _weighted_product(s1, by * moments.c1, e1)
         squared = _weighted_product(s1, by * moments.c0, s1) + _weighted_product(e1, by * moments.c2, e1)
         products = squared - cross - cross.T
-        squares = np.zeros_like(products)
         near, far = self._apart(sums, by * moments.a, by * moments.b)
-        for part, _, events in self.sets.blocks():
-            x = self.centred(part)
-            persons = sums.hazard[part] * (self.collected(near[0], part) - events.T @ near[1]) + far[part]
-            squares += _weighted_product(x, persons, x)
-        return squares - products
+        segments, lasting = self.sets.segments, self.sets.lasting
+        so_far = segments.from_start(near[0])
+        later = None if lasting is None else segments.from_end(lasting.share * near[0])
+
+        def squares(block: Block) -> Floats:
+            x, part = self.centred(block.part), block.part
+            collected = _collected(block, so_far, later)
+            return _weighted_product(x, sums.hazard[part] * (collected - block.events.T @ near[1]) + far[part], x)
+
+        return sum(each(squares, self.sets.blocks), np.zeros_like(products)) - products
 
     def sums(self, params: Floats) -> RiskSums:
         """What the risk sets add up to at (p,) coefficients."""
@@ -183,17 +197,18 @@ class PartialLikelihood:
         log_hazard = self._log_weight + sets.offset + self.linear(params)
         largest = np.maximum.reduceat(log_hazard, sets.pattern_starts) if len(log_hazard) else np.zeros(0)
         hazard = np.exp(log_hazard - largest[sets.stratum_of])
-        change, tied = np.zeros((2, len(sets.time), 1 + len(params)))
-        lasting = np.zeros_like(change)
-        for part, changes, events in sets.blocks():
-            moments = hazard[part, None] * self._once(part)
-            change += changes @ moments
-            tied += events @ moments
-            if sets.lasting is not None:
-                lasting += columns_of(sets.lasting.change, part) @ moments
+
+        def summed(block: Block) -> list[Floats]:
+            moments = hazard[block.part, None] * self._once(block.part)
+            matrices = (block.change, block.events, block.lasting)
+            return [matrix @ moments for matrix in matrices if matrix is not None]
+
+        nothing = np.zeros((len(sets.time), 1 + len(params)))
+        totals = [sum(found, nothing) for found in zip(*each(summed, sets.blocks), strict=True)]
+        change, tied, *lasting = totals
         at_risk = sets.segments.from_end(change)
         if sets.lasting is not None:
-            at_risk += sets.lasting.share[:, None] * sets.segments.from_start(lasting)
+            at_risk += sets.lasting.share[:, None] * sets.segments.from_start(lasting[0])
         found = RiskSums(hazard, at_risk, tied, largest[sets.stratum], None)
         far = None if sets.lasting is not None else remote(sets, at_risk[:, 0], log_hazard)
         return found if far is None else self._with(found, far)
@@ -215,32 +230,24 @@ class PartialLikelihood:
 
     def linear(self, params: Floats) -> Floats:
         """(M,) x'b of each pattern, with x relative to the centre of its stratum."""
-        linear = np.concatenate([self.sets.patterns[part] @ params for part in _pieces(self.sets.patterns)])
-        linear -= (self.centre @ params)[self.sets.stratum_of]
-        return linear
+        sets, of_centre = self.sets, self.centre @ params
+
+        def linear(block: Block) -> Floats:
+            own, stratum = sets.patterns[block.part], sets.stratum_of[block.part]
+            return np.concatenate([own[part] @ params for part in _pieces(own)]) - of_centre.take(stratum)
+
+        return np.concatenate(each(linear, sets.blocks))
 
     def centred(self, part: slice) -> Floats:
         """Covariates of some patterns, relative to the centre of their stratum."""
         return self._once(part)[:, 1:]
 
-    def collected(self, per_time: Floats, part: slice) -> Floats:
-        """(patterns,) sums of a (G,) quantity over the event times at which one person of each pattern is at risk.
-
-        Counted once for every person: a pattern of n persons has the sum over all n.
-        """
-        sets = self.sets
-        collected: Floats = columns_of(sets.change, part).T @ sets.segments.from_start(per_time)
-        if sets.lasting is not None:
-            later = sets.segments.from_end(sets.lasting.share * per_time)
-            collected = collected + columns_of(sets.lasting.change, part).T @ later
-        return collected
-
     def _observed_sums(self) -> tuple[Floats, float]:
         """The sums of x and of the offset over the events, as weighted."""
         seen = self.sets.observed * (self.sets.weight / self.scale)
         observed = np.zeros(len(self.sets.columns))
-        for part, _, _ in self.sets.blocks():
-            observed += _weighted_product(self.centred(part), seen[part])
+        for block in self.sets.blocks:
+            observed += _weighted_product(self.centred(block.part), seen[block.part])
         return observed, float((seen * self.sets.offset).sum())
 
     def _apart(self, sums: RiskSums, a: Floats, b: Floats) -> tuple[tuple[Floats, Floats], Floats]:
@@ -250,6 +257,19 @@ class PartialLikelihood:
         rows, near = sums.remote.rows, np.ones(len(a))
         near[rows] = 0.0
         return (a * near, b * near), sums.remote.at_risk.T @ a[rows] - sums.remote.tied.T @ b[rows]
+
+
+def _collected(block: Block, so_far: Floats, later: Floats | None) -> Floats:
+    """(patterns,) sums of a quantity over the event times at which one person of each pattern is at risk.
+
+    Counted once for every person: a pattern of n persons has the sum over all n.
+
+    Args:
+        so_far: (G,) the quantity added up from the stratum's start.
+        later: (G,) the same times the share of those who last, from the stratum's end; None: nobody lasts.
+    """
+    collected: Floats = block.change.T @ so_far
+    return collected if block.lasting is None else collected + block.lasting.T @ later
 
 
 def _centre(sets: RiskSets) -> Floats:

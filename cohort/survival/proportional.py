@@ -84,8 +84,9 @@ def _larger(fit: CoxFit, g: Floats) -> _Larger:
     moments = likelihood.moments(sums)
     drawn = (moments.a * g) @ sums.at_risk[:, 1:] - (moments.b * g) @ sums.tied[:, 1:]
     seen = np.zeros(len(fit.sets.columns))
-    for part, _, events in fit.sets.blocks():
-        seen += (events.T @ g * (fit.sets.weight[part] / likelihood.scale)) @ likelihood.centred(part)
+    for block in fit.sets.blocks:
+        weighted = block.events.T @ g * (fit.sets.weight[block.part] / likelihood.scale)
+        seen += weighted @ likelihood.centred(block.part)
     across, own = (likelihood.scale * likelihood.information(sums, moments, by)[np.ix_(free, free)] for by in (g, g**2))
     score = likelihood.scale * (seen - drawn)[free]
     return _Larger(score, own - across @ fit.covariance @ across, np.diag(own))

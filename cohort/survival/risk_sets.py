@@ -6,18 +6,23 @@ likelihood needs, and the fit from the counts equals the fit from the rows. A ro
 start < t <= stop, so who enters at t is not at risk at t (delayed entry as in R's `survival`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from cohort.survival.arrays import Bools, Floats, Indices, Ints, narrow
 from cohort.survival.segments import Segments
+from cohort.survival.threads import each
 
 _BLOCK = 1 << 17
 """Patterns that are worked on together: what is formed on the way stays within some tens of megabytes."""
+_LEAST = 1 << 14
+"""So few are not worth a second thread."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,15 @@ class Lasting:
 
     change: sparse.csc_array
     share: Floats
+
+
+class Block(NamedTuple):
+    """Consecutive patterns, with their columns of `change`, `events` and `lasting.change` (no copies)."""
+
+    part: slice
+    change: sparse.csc_array
+    events: sparse.csc_array
+    lasting: sparse.csc_array | None
 
 
 @dataclass(frozen=True)
@@ -132,11 +146,20 @@ class RiskSets:
         """(strata,) the first pattern of each stratum."""
         return np.searchsorted(self.stratum_of, np.arange(len(self.strata)))
 
-    def blocks(self) -> Iterator[tuple[slice, sparse.csc_array, sparse.csc_array]]:
-        """Patterns in blocks of bounded size, with their columns of `change` and `events` (no copies)."""
-        for first in range(0, len(self.patterns), _BLOCK):
-            part = slice(first, min(first + _BLOCK, len(self.patterns)))
-            yield part, columns_of(self.change, part), columns_of(self.events, part)
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The patterns in blocks of bounded size."""
+        lasting = None if self.lasting is None else self.lasting.change
+        parts = _parts(len(self.patterns))
+        return tuple(
+            Block(
+                part,
+                columns_of(self.change, part),
+                columns_of(self.events, part),
+                None if lasting is None else columns_of(lasting, part),
+            )
+            for part in parts
+        )
 
     def keep(self, columns: Sequence[str], without: Bools | None = None) -> "RiskSets":
         """The same risk sets with fewer columns, and with the patterns marked in `without` taken out."""
@@ -165,6 +188,13 @@ class RiskSets:
         return replace(self, columns=tuple(columns), patterns=patterns)
 
 
+def _parts(size: int) -> list[slice]:
+    """Pieces of about equal size, an even number of them unless that would be too little for each."""
+    many = 1 if size <= _LEAST else 2 * -(-size // (2 * _BLOCK))
+    bounds = np.linspace(0, size, many + 1).astype(int).tolist()
+    return [slice(first, last) for first, last in pairwise(bounds)]
+
+
 def columns_of(matrix: sparse.csc_array, part: slice) -> sparse.csc_array:
     """Consecutive columns of a matrix, without copying them."""
     first, last = matrix.indptr[part.start], matrix.indptr[part.stop]
@@ -184,22 +214,31 @@ def row_changes(rows: Rows, many: Floats | None, starts: Ints, shape: tuple[int,
         starts: (strata,) first event time of each stratum.
         shape: of the matrix.
     """
-    is_start = np.zeros(shape[0] + 1, bool)
-    is_start[starts] = True
-    n_rows = len(rows.lo)
-    at, pattern = np.empty((2, 2 * n_rows), narrow(max(2 * n_rows, *shape)))
-    at[:n_rows], at[n_rows:] = rows.hi, rows.lo
-    at -= 1
-    np.maximum(at, 0, out=at)  # who is there from the first time on, for whom nothing is taken off
-    pattern[:n_rows], pattern[n_rows:] = rows.pattern, rows.pattern
-    leaves = np.ones(n_rows, np.int32) if many is None else many
-    return counts(at, pattern, np.concatenate([leaves, np.where(is_start[rows.lo], 0, -leaves)]), shape)
+    was_before = np.zeros(shape[0] + 1, bool)
+    was_before[starts] = True
+    width = narrow(max(len(rows.lo), *shape))
+    pattern = rows.pattern.astype(width, copy=False)
+    one = np.ones(len(rows.lo), np.int32) if many is None else many
+
+    def leave() -> sparse.csc_array:
+        return _added(rows.hi.astype(width) - 1, pattern, one, shape)
+
+    def come() -> sparse.csc_array:
+        # Of who is there from the first time on nothing is taken off.
+        return _added(np.maximum(rows.lo.astype(width) - 1, 0), pattern, one * ~was_before.take(rows.lo), shape)
+
+    leaving, coming = each(lambda side: side(), (leave, come))
+    return _as_floats(leaving - coming)
 
 
 def counts(row: Indices, column: Indices, values: Floats | Indices, shape: tuple[int, int]) -> sparse.csc_array:
     """A (G, M) matrix of sums of values."""
     width = narrow(max(len(row), *shape))
-    row, column = row.astype(width, copy=False), column.astype(width, copy=False)
+    return _as_floats(_added(row.astype(width, copy=False), column.astype(width, copy=False), values, shape))
+
+
+def _added(row: Indices, column: Indices, values: Floats | Indices, shape: tuple[int, int]) -> sparse.csc_array:
+    """The same of indices that are of one width, in the kind of the values."""
     if (column[1:] >= column[:-1]).all():
         # A copy, for sums are formed in place.
         pointers = np.searchsorted(column, np.arange(shape[1] + 1))
@@ -210,6 +249,10 @@ def counts(row: Indices, column: Indices, values: Floats | Indices, shape: tuple
         placed.has_canonical_format = True
         made = placed.tocsr().tocsc()
     made.sum_duplicates()
-    made.eliminate_zeros()
-    made.data = made.data.astype(np.float64, copy=False)
     return made
+
+
+def _as_floats(matrix: sparse.csc_array) -> sparse.csc_array:
+    matrix.eliminate_zeros()
+    matrix.data = matrix.data.astype(np.float64, copy=False)
+    return matrix
