@@ -37,7 +37,8 @@ PATTERN_COLUMNS = (
     *(f"category_{e}" for e in EXPOSURES),
 )
 """What the models read of `risk_pattern`."""
-_COUNTED = ("person_id", "event", "death", "days", "age_stratum", *(f"category_{e}" for e in EXPOSURES))
+_ALIKE = ("person_id", "age_stratum", *(f"category_{e}" for e in EXPOSURES), *EXPOSURES)
+"""What tells a person's time apart where persons, events and person-years are counted."""
 _TEXT = pl.Categorical(pl.Categories("tspo", physical=pl.UInt16))
 """Words of few kinds, such as age strata, in two bytes each."""
 
@@ -79,13 +80,14 @@ class Setting:
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """What the numbers behind an estimate are counted from.
+        """What the numbers behind an estimate are counted from: each person's time, added up where it counts the same.
 
-        person_id, event, death, days, age_stratum, category_* and, as 1 or 0 or missing, whether there is a dose of
-        each class (tspo_*).
+        person_id (in order: persons are then counted in a tenth of the time), age_stratum, category_*, whether there is
+        a dose of each class (tspo_*; 1, 0 or missing), and of these event, death and days.
         """
         has_dose = ((pl.col(e) > 0).cast(pl.Int8) for e in EXPOSURES)
-        return self.person_time.select(*_COUNTED, *has_dose).collect(engine="streaming")
+        alike = self.person_time.with_columns(*has_dose).group_by(*_ALIKE)
+        return alike.agg(pl.col(*CAUSES, "days").sum()).sort("person_id").collect(engine="streaming")
 
     @cached_property
     def sample(self) -> "Setting":
@@ -93,7 +95,8 @@ class Setting:
 
         For models that hold every interval of person-time. A sample of persons has the hazard ratios of all of them.
         """
-        share = self.protocol.model.most_intervals / max(self.frame.height, 1)
+        intervals = self.person_time.select(pl.len()).collect().item()
+        share = self.protocol.model.most_intervals / max(intervals, 1)
         if share >= 1:
             return self
         drawn = pl.col("person_id").hash(self.protocol.study.seed) < pl.lit(int(share * 2**64), pl.UInt64)

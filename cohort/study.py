@@ -52,14 +52,17 @@ TABLES_OF_MODEL = {
     **dict.fromkeys(("drugs", "duration and intensity"), ("person_time", "accrued")),
     "subdistribution": ("person_time",),
     "reversibility": ("person_time", "dose_rate"),
-    "adjustment": ("covariate",),
+    "adjustment": ("person_time", "covariate"),
 }
 """The tables that a model reads beside those, as the fields of `Setting` that have their names; `person_time` is
-`exposure_time` with covariates, and in its place where any model asks for it."""
+`exposure_time` with covariates and in order, and in its place where any model asks for it: so do those whose sums of
+fractions would differ in the last digit with the order."""
 _OF_MODELS_ALONE = "accrued"
 """The table that is there for models and nobody else."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
+OF_DESCRIPTIONS = ("person_time",)
+"""The tables that those read."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
 """The tables of the CDM."""
 
@@ -327,17 +330,17 @@ def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) 
     """Make one of `DESCRIPTIONS` of the primary analysis, or keep it; a private file, whose path is returned.
 
     Args:
-        tables: at least `MODEL_TABLES`, of the primary analysis.
+        tables: at least `OF_DESCRIPTIONS`, of the primary analysis.
     """
     chosen = prepared.analysis(PRIMARY)
     path = prepared.settings.folder.private / "models" / f"{PRIMARY}-{name}.parquet"
-    key = result_content(prepared, PRIMARY, name, {"exposure_time": tables["exposure_time"].key}).key
+    key = result_content(prepared, PRIMARY, name, {table: tables[table].key for table in OF_DESCRIPTIONS}).key
     if stored_key(path) == key:
         return str(path)
     of_age = chosen.protocol.changed(time_scale="age")
-    exposure_time = prepared_time(pl.scan_parquet(tables["exposure_time"].path, glob=False), of_age)
+    person_time = prepared_time(pl.scan_parquet(tables["person_time"].path, glob=False), of_age)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(path, DESCRIPTIONS[name](exposure_time, chosen.protocol), key)
+    write_table(path, DESCRIPTIONS[name](person_time, chosen.protocol), key)
     return_memory()
     return str(path)
 

@@ -39,6 +39,7 @@ from cohort.schedule import content_key, forget_studied, in_new_folder, last_stu
 from cohort.study import (
     CDM_NAMES,
     DESCRIPTIONS,
+    OF_DESCRIPTIONS,
     Prepared,
     RunSettings,
     build_table,
@@ -260,10 +261,11 @@ class _Work:
 
     def _fit(self, job: Job) -> None:
         analysis, name = job
-        tables: Any = self._tables(analysis, tables_of(*self.prepared.analysis(analysis).models))
         if name in DESCRIPTIONS:
-            future = description.submit(self.prepared, name, tables)
+            shown: Any = self._tables(analysis, OF_DESCRIPTIONS)
+            future = description.submit(self.prepared, name, shown)
         else:
+            tables: Any = self._tables(analysis, tables_of(*self.prepared.analysis(analysis).models))
             future = model.submit(self.prepared, analysis, name, tables)
         self._began[job] = time.perf_counter()
         self._fitted[job] = self._running[job] = future

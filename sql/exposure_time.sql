@@ -1,4 +1,5 @@
 -- One row per person and interval (start, stop] in days of age, with the lagged dose as known at its start.
+-- In no order: to put it in one would take as long as half of the rest, and `person_time` is in order.
 with unknown_from as (
     select dose_unknown.person_id, dose_unknown.tspo_class, dose_unknown.day + $lag_days as day
     from dose_unknown
@@ -84,54 +85,36 @@ mark as (
     where band_start.day < cohort.exit_day
 ),
 
--- A change that nets to zero within a class is no change, so it cuts nothing.
-class_day as (
+-- A change that nets to zero is no change, so it cuts nothing. Days of use are counted where a dose is a mean over them.
+person_day as (
     select
         mark.person_id,
         mark.day,
-        mark.tspo_class,
-        sum(mark.slope) as slope,
-        sum(mark.moment) as moment,
-        sum(mark.use_slope) as use_slope,
-        sum(mark.use_moment) as use_moment,
+        coalesce(sum(mark.slope) filter (where mark.tspo_class = 'binder'), 0) as binder_slope,
+        coalesce(sum(mark.moment) filter (where mark.tspo_class = 'binder'), 0) as binder_moment,
+        case when $metric = 'intensity' then coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'binder'), 0) else 0 end
+            as binder_use_slope,
+        case when $metric = 'intensity' then coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'binder'), 0) else 0 end
+            as binder_use_moment,
+        coalesce(sum(mark.slope) filter (where mark.tspo_class = 'non_binder'), 0) as non_binder_slope,
+        coalesce(sum(mark.moment) filter (where mark.tspo_class = 'non_binder'), 0) as non_binder_moment,
+        case when $metric = 'intensity' then coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'non_binder'), 0) else 0 end
+            as non_binder_use_slope,
+        case when $metric = 'intensity' then coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'non_binder'), 0) else 0 end
+            as non_binder_use_moment,
+        coalesce(sum(mark.slope) filter (where mark.tspo_class = 'unknown'), 0) as unknown_slope,
+        coalesce(sum(mark.moment) filter (where mark.tspo_class = 'unknown'), 0) as unknown_moment,
+        case when $metric = 'intensity' then coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'unknown'), 0) else 0 end
+            as unknown_use_slope,
+        case when $metric = 'intensity' then coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'unknown'), 0) else 0 end
+            as unknown_use_moment,
         bool_or(mark.unknown_class = 'binder') as binder_unknown,
         bool_or(mark.unknown_class = 'non_binder') as non_binder_unknown,
         bool_or(mark.unknown_class = 'unknown') as unknown_unknown,
+        bool_or(mark.tspo_class is null) as is_mark,
         max(mark.lower_age) as lower_age
     from mark
-    group by mark.person_id, mark.day, mark.tspo_class
-    having
-        mark.tspo_class is null
-        or sum(mark.slope) <> 0
-        or sum(mark.moment) <> 0
-        or sum(mark.use_slope) <> 0
-        or sum(mark.use_moment) <> 0
-),
-
-person_day as (
-    select
-        class_day.person_id,
-        class_day.day,
-        coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'binder'), 0) as binder_slope,
-        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'binder'), 0) as binder_moment,
-        coalesce(sum(class_day.use_slope) filter (where class_day.tspo_class = 'binder'), 0) as binder_use_slope,
-        coalesce(sum(class_day.use_moment) filter (where class_day.tspo_class = 'binder'), 0) as binder_use_moment,
-        coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'non_binder'), 0) as non_binder_slope,
-        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'non_binder'), 0) as non_binder_moment,
-        coalesce(sum(class_day.use_slope) filter (where class_day.tspo_class = 'non_binder'), 0)
-            as non_binder_use_slope,
-        coalesce(sum(class_day.use_moment) filter (where class_day.tspo_class = 'non_binder'), 0)
-            as non_binder_use_moment,
-        coalesce(sum(class_day.slope) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_slope,
-        coalesce(sum(class_day.moment) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_moment,
-        coalesce(sum(class_day.use_slope) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_use_slope,
-        coalesce(sum(class_day.use_moment) filter (where class_day.tspo_class = 'unknown'), 0) as unknown_use_moment,
-        bool_or(class_day.binder_unknown) as binder_unknown,
-        bool_or(class_day.non_binder_unknown) as non_binder_unknown,
-        bool_or(class_day.unknown_unknown) as unknown_unknown,
-        max(class_day.lower_age) as lower_age
-    from class_day
-    group by class_day.person_id, class_day.day
+    group by mark.person_id, mark.day
 ),
 
 -- Between two days of change every dose is a straight line.
@@ -142,23 +125,49 @@ piece as (
         lead(person_day.day, 1, cohort.exit_day) over so_far as piece_stop,
         cast(sum(person_day.binder_slope) over so_far as bigint) as binder_slope,
         cast(sum(person_day.binder_moment) over so_far as bigint) as binder_moment,
-        cast(sum(person_day.binder_use_slope) over so_far as bigint) as binder_use_slope,
-        cast(sum(person_day.binder_use_moment) over so_far as bigint) as binder_use_moment,
+        case when $metric = 'intensity' then cast(sum(person_day.binder_use_slope) over so_far as bigint) else 0 end
+            as binder_use_slope,
+        case when $metric = 'intensity' then cast(sum(person_day.binder_use_moment) over so_far as bigint) else 0 end
+            as binder_use_moment,
         cast(sum(person_day.non_binder_slope) over so_far as bigint) as non_binder_slope,
         cast(sum(person_day.non_binder_moment) over so_far as bigint) as non_binder_moment,
-        cast(sum(person_day.non_binder_use_slope) over so_far as bigint) as non_binder_use_slope,
-        cast(sum(person_day.non_binder_use_moment) over so_far as bigint) as non_binder_use_moment,
+        case when $metric = 'intensity' then cast(sum(person_day.non_binder_use_slope) over so_far as bigint) else 0 end
+            as non_binder_use_slope,
+        case when $metric = 'intensity' then cast(sum(person_day.non_binder_use_moment) over so_far as bigint) else 0 end
+            as non_binder_use_moment,
         cast(sum(person_day.unknown_slope) over so_far as bigint) as unknown_slope,
         cast(sum(person_day.unknown_moment) over so_far as bigint) as unknown_moment,
-        cast(sum(person_day.unknown_use_slope) over so_far as bigint) as unknown_use_slope,
-        cast(sum(person_day.unknown_use_moment) over so_far as bigint) as unknown_use_moment,
+        case when $metric = 'intensity' then cast(sum(person_day.unknown_use_slope) over so_far as bigint) else 0 end
+            as unknown_use_slope,
+        case when $metric = 'intensity' then cast(sum(person_day.unknown_use_moment) over so_far as bigint) else 0 end
+            as unknown_use_moment,
         coalesce(bool_or(person_day.binder_unknown) over so_far, false) as binder_unknown,
         coalesce(bool_or(person_day.non_binder_unknown) over so_far, false) as non_binder_unknown,
         coalesce(bool_or(person_day.unknown_unknown) over so_far, false) as unknown_unknown,
-        max(person_day.lower_age) over so_far as lower_age
+        max(person_day.lower_age) over so_far as lower_age,
+        cohort.exit_day,
+        cohort.exit_reason,
+        cohort.sex,
+        cohort.index_year
     from person_day
     inner join cohort on cohort.person_id = person_day.person_id
-    where person_day.day < cohort.exit_day
+    where
+        person_day.day < cohort.exit_day
+        and (
+            person_day.is_mark
+            or person_day.binder_slope <> 0
+            or person_day.binder_moment <> 0
+            or person_day.binder_use_slope <> 0
+            or person_day.binder_use_moment <> 0
+            or person_day.non_binder_slope <> 0
+            or person_day.non_binder_moment <> 0
+            or person_day.non_binder_use_slope <> 0
+            or person_day.non_binder_use_moment <> 0
+            or person_day.unknown_slope <> 0
+            or person_day.unknown_moment <> 0
+            or person_day.unknown_use_slope <> 0
+            or person_day.unknown_use_moment <> 0
+        )
     window so_far as (
         partition by person_day.person_id
         order by person_day.day
@@ -237,11 +246,11 @@ crossing as (
 start as (
     select piece.person_id, piece.piece_start, piece.piece_start as day
     from piece
-    union
+    union all
     select crossing.person_id, crossing.piece_start, crossing.day
     from crossing
     where crossing.day > crossing.piece_start and crossing.day < crossing.piece_stop
-    union
+    union all
     select
         changing.person_id,
         changing.piece_start,
@@ -253,40 +262,51 @@ start as (
     from changing
 ),
 
-interval as (
+-- Put in order before it takes on the rest of what is known: to order all of that takes twice as long. A day that is a
+-- start for two reasons stands there twice, and the first of them lasts for no time.
+stretch as (
     select
         start.person_id,
-        start.day as start_day,
-        lead(start.day, 1, cohort.exit_day) over (partition by start.person_id order by start.day) as stop_day,
-        case when not piece.binder_unknown then start.day * piece.binder_slope - piece.binder_moment end
+        start.piece_start,
+        start.day,
+        lead(start.day) over (partition by start.person_id order by start.day) as next_day
+    from start
+),
+
+interval as (
+    select
+        stretch.person_id,
+        stretch.day as start_day,
+        coalesce(stretch.next_day, piece.exit_day) as stop_day,
+        case when not piece.binder_unknown then stretch.day * piece.binder_slope - piece.binder_moment end
             as binder_nano,
         case
             when $metric = 'intensity'
-                then greatest(1, start.day * piece.binder_use_slope - piece.binder_use_moment)
+                then greatest(1, stretch.day * piece.binder_use_slope - piece.binder_use_moment)
             else 1
         end as binder_per,
-        case when not piece.non_binder_unknown then start.day * piece.non_binder_slope - piece.non_binder_moment end
+        case when not piece.non_binder_unknown then stretch.day * piece.non_binder_slope - piece.non_binder_moment end
             as non_binder_nano,
         case
             when $metric = 'intensity'
-                then greatest(1, start.day * piece.non_binder_use_slope - piece.non_binder_use_moment)
+                then greatest(1, stretch.day * piece.non_binder_use_slope - piece.non_binder_use_moment)
             else 1
         end as non_binder_per,
-        case when not piece.unknown_unknown then start.day * piece.unknown_slope - piece.unknown_moment end
+        case when not piece.unknown_unknown then stretch.day * piece.unknown_slope - piece.unknown_moment end
             as unknown_nano,
         case
             when $metric = 'intensity'
-                then greatest(1, start.day * piece.unknown_use_slope - piece.unknown_use_moment)
+                then greatest(1, stretch.day * piece.unknown_use_slope - piece.unknown_use_moment)
             else 1
         end as unknown_per,
         piece.lower_age,
-        cohort.exit_day,
-        cohort.exit_reason,
-        cohort.sex,
-        cohort.index_year
-    from start
-    inner join piece on piece.person_id = start.person_id and piece.piece_start = start.piece_start
-    inner join cohort on cohort.person_id = start.person_id
+        piece.exit_day,
+        piece.exit_reason,
+        piece.sex,
+        piece.index_year
+    from stretch
+    inner join piece on piece.person_id = stretch.person_id and piece.piece_start = stretch.piece_start
+    where stretch.next_day is null or stretch.next_day > stretch.day
     union all
     select
         cohort.person_id,
@@ -342,4 +362,3 @@ left join dose_category as unknown_category
     on
         interval.unknown_nano > unknown_category.above_nano * interval.unknown_per
         and coalesce(interval.unknown_nano <= unknown_category.at_most_nano * interval.unknown_per, true)
-order by interval.person_id, interval.start_day

@@ -107,10 +107,11 @@ def _trend(cells: _Cells) -> list[Diagnostic]:
 def _median_doses(cells: _Cells) -> dict[tuple[str, str], float]:
     """(exposure, category) -> the median dose of its person-time, in the unit of the linear models."""
     medians = {}
-    for exposure, label in cells.columns:
-        own = (pl.col(f"category_{exposure}") == label) & pl.col(exposure).is_not_null()
-        doses = cells.setting.person_time.filter(own).select(exposure, "days").collect(engine="streaming")
-        if doses.height:
+    for exposure in EXPOSURES:
+        category = f"category_{exposure}"
+        of_class = cells.setting.person_time.select(exposure, category, "days").drop_nulls(exposure)
+        exposed = of_class.filter(pl.col(category) != cells.setting.categories[0]).collect(engine="streaming")
+        for (label,), doses in exposed.group_by(category):
             days = doses.get_column("days").to_numpy().astype(np.float64)
-            medians[exposure, label] = float(percentiles(doses.get_column(exposure).to_numpy(), days, [50])[0])
+            medians[exposure, str(label)] = float(percentiles(doses.get_column(exposure).to_numpy(), days, [50])[0])
     return medians
