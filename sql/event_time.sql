@@ -1,15 +1,17 @@
 -- One row per stratum and day on which an interval starts or ends: the last days with each outcome that are not later.
-with one as (
-    select risk_pattern.sex, risk_pattern.entry_period, unnest(risk_pattern.intervals) as interval
-    from risk_pattern
-),
-
-boundary as (
-    select one.sex, one.entry_period, one.interval.start_day as day, 0 as event, 0 as death
-    from one
+with boundary as (
+    select profile.sex, profile.entry_period, exposure_time.start_day - profile.origin_day as day, 0 as event, 0 as death
+    from exposure_time
+    inner join profile on profile.person_id = exposure_time.person_id
     union all
-    select one.sex, one.entry_period, one.interval.stop_day as day, one.interval.event, one.interval.death
-    from one
+    select
+        profile.sex,
+        profile.entry_period,
+        exposure_time.stop_day - profile.origin_day as day,
+        exposure_time.event,
+        exposure_time.death
+    from exposure_time
+    inner join profile on profile.person_id = exposure_time.person_id
 ),
 
 happening as (

@@ -1,33 +1,51 @@
 -- One row per covariate pattern and pair of event days: who leaves the risk set after them, less who comes in.
-with one as (
+with interval as (
     select
         risk_pattern.pattern,
-        risk_pattern.sex,
-        risk_pattern.entry_period,
-        unnest(risk_pattern.intervals) as interval
-    from risk_pattern
+        profile.sex,
+        profile.entry_period,
+        exposure_time.start_day - profile.origin_day as start_day,
+        exposure_time.stop_day - profile.origin_day as stop_day,
+        exposure_time.event,
+        exposure_time.death
+    from exposure_time
+    inner join profile on profile.person_id = exposure_time.person_id
+    -- Everybody has a pattern; a left join comes last, for persons x patterns of their covariates would be far too many.
+    left join risk_pattern
+        on
+            risk_pattern.sex = profile.sex
+            and risk_pattern.entry_period = profile.entry_period
+            and risk_pattern.entry_age_stratum = profile.entry_age_stratum
+            and risk_pattern.covariates = profile.covariates
+            and risk_pattern.age_stratum = exposure_time.age_stratum
+            and risk_pattern.dose_tspo_binder is not distinct from exposure_time.dose_tspo_binder
+            and risk_pattern.dose_tspo_non_binder is not distinct from exposure_time.dose_tspo_non_binder
+            and risk_pattern.dose_tspo_unknown is not distinct from exposure_time.dose_tspo_unknown
+            and risk_pattern.category_tspo_binder = exposure_time.category_tspo_binder
+            and risk_pattern.category_tspo_non_binder = exposure_time.category_tspo_non_binder
+            and risk_pattern.category_tspo_unknown = exposure_time.category_tspo_unknown
 ),
 
 boundary as (
     select
-        one.pattern,
-        one.sex,
-        one.entry_period,
-        one.interval.start_day as day,
+        interval.pattern,
+        interval.sex,
+        interval.entry_period,
+        interval.start_day as day,
         -1 as change,
         0 as event,
         0 as death
-    from one
+    from interval
     union all
     select
-        one.pattern,
-        one.sex,
-        one.entry_period,
-        one.interval.stop_day as day,
+        interval.pattern,
+        interval.sex,
+        interval.entry_period,
+        interval.stop_day as day,
         1 as change,
-        one.interval.event,
-        one.interval.death
-    from one
+        interval.event,
+        interval.death
+    from interval
 )
 
 -- The last day with the outcome and the last with death, not later: a day between two of either changes nothing.
