@@ -140,10 +140,11 @@ def _path_and_part(name_or_path: str | Path, folder: Path | None) -> tuple[Path,
     path = Path(f"{text}.json") if mark else Path(name_or_path)
     if path.suffix == ".json" or path.name != str(name_or_path):
         return path, wanted if mark else ""
-    known = concept_set_names(folder)
-    if str(name_or_path) not in known:
-        raise UsageError(f"There is no concept set '{brief(str(name_or_path))}'{nearest(str(name_or_path), known)}")
-    return _folder(folder) / f"{name_or_path}.json", ""
+    shipped = _folder(folder) / f"{name_or_path}.json"
+    if not shipped.is_file():  # the folder is listed for who misspelt a name, and not 700 times in a run
+        near = nearest(str(name_or_path), concept_set_names(folder))
+        raise UsageError(f"There is no concept set '{brief(str(name_or_path))}'{near}")
+    return shipped, ""
 
 
 def _raw_items(path: Path, content: object, wanted: str) -> list[object]:

@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 import pyarrow.parquet as pq
-import sqlglot
-from sqlglot import exp
-from sqlglot.optimizer.scope import traverse_scope
 
 from cohort.content import Content, digest, stored_key
 from cohort.errors import TspoError
@@ -74,7 +72,9 @@ def load_steps(folder: Path | None = None) -> dict[str, Step]:
     Raises:
         TspoError: a file is not one select, or files read one another in a circle.
     """
-    steps = {path.stem: _read_step(path) for path in sorted((folder or sql_folder()).glob("*.sql"))}
+    with duckdb.connect(":memory:") as connection:
+        files = sorted((folder or sql_folder()).glob("*.sql"))
+        steps = {path.stem: _read_step(path, connection) for path in files}
     graph = {name: [read for read in step.reads if read in steps] for name, step in steps.items()}
     try:
         return {name: steps[name] for name in TopologicalSorter(graph).static_order()}
@@ -117,40 +117,36 @@ def create_inputs(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl
         connection.unregister("frame")
 
 
-def _read_step(path: Path) -> Step:
+def _read_step(path: Path, connection: duckdb.DuckDBPyConnection) -> Step:
     sql = path.read_text(encoding="utf-8")
-    trees = sqlglot.parse(sql, read="duckdb")
-    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+    (serialized,) = connection.execute("select json_serialize_sql(?)", [sql]).fetchone() or ("{}",)
+    statements = json.loads(serialized).get("statements", [])
+    if len(statements) != 1:
         raise TspoError(f"{path.name} must hold one select and nothing else.")
     code = "\n".join(line.split("--")[0] for line in sql.splitlines())
     parameters = tuple(sorted(set(_PARAMETER.findall(code))))
-    reads = _tables_read(trees[0])
-    scans = sorted(table.name for table in trees[0].find_all(exp.Table) if table.name in reads)
-    return Step(path.stem, sql, tuple(scans), parameters)
+    return Step(path.stem, sql, tuple(sorted(_tables_read(statements[0]))), parameters)
 
 
-def _tables_read(tree: exp.Query) -> set[str]:
-    """Names of real tables in every scope: a CTE that shares a table's name hides it only where it is in scope."""
-    names: set[str] = set()
-    for scope in traverse_scope(tree):
-        names |= {source.name for source in scope.sources.values() if isinstance(source, exp.Table)}
-        names |= {
-            table.name
-            for table in scope.tables
-            if table.name not in scope.cte_sources and not isinstance(scope.sources.get(table.alias_or_name), exp.Query)
-        }
-    return names - _recursive_names(tree)
+def _tables_read(node: Any, hidden: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names of the real tables in a syntax tree of DuckDB's, each as often as it stands there.
 
-
-def _recursive_names(tree: exp.Query) -> set[str]:
-    """CTEs of `with recursive` that read themselves: inside their own body sqlglot reports them as tables."""
-    return {
-        cte.alias
-        for block in tree.find_all(exp.With)
-        if block.recursive
-        for cte in block.expressions
-        if any(table.name == cte.alias for table in cte.this.find_all(exp.Table))
-    }
+    Args:
+        hidden: names of the CTEs in scope: one that shares a table's name hides it, but not from its own body.
+    """
+    if isinstance(node, list):
+        for part in node:
+            yield from _tables_read(part, hidden)
+    elif isinstance(node, dict):
+        if node.get("type") == "BASE_TABLE" and node["table_name"] not in hidden:
+            yield node["table_name"]
+        for cte in node.get("cte_map", {}).get("map", []):
+            query, own = cte["value"]["query_node"], {cte["key"]}
+            yield from _tables_read(query, hidden | own if query["type"] == "RECURSIVE_CTE_NODE" else hidden)
+            hidden |= own
+        for name, part in node.items():
+            if name != "cte_map":
+                yield from _tables_read(part, hidden)
 
 
 def write_input(frame: pl.DataFrame, name: str, folder: Path) -> TableRef:

@@ -25,7 +25,7 @@ from cohort.errors import UsageError
 from cohort.files import appearing, remove_parts
 from cohort.grid import file_name
 
-_PACKAGES = ("duckdb", "adbc-driver-postgresql", "polars", "numpy", "scipy", "lifelines", "prefect", "sqlglot")
+_PACKAGES = ("duckdb", "adbc-driver-postgresql", "polars", "numpy", "scipy", "lifelines", "prefect")
 _LOCK = "lock"
 
 

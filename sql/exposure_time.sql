@@ -1,5 +1,4 @@
 -- One row per person and interval (start, stop] in days of age, with the lagged dose as known at its start.
--- In no order: to put it in one would take as long as half of the rest, and `person_time` is in order.
 with unknown_from as (
     select dose_unknown.person_id, dose_unknown.tspo_class, dose_unknown.day + $lag_days as day
     from dose_unknown
@@ -331,6 +330,7 @@ interval as (
         and coalesce(band_start.end_day, cohort.exit_day) > cohort.entry_day
 )
 
+-- In no order: to put it in one would take as long as half of the rest, and `person_time` is in order.
 select
     interval.person_id,
     cast(interval.start_day as integer) as start_day,

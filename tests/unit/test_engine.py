@@ -39,12 +39,27 @@ def test_a_cte_that_shares_the_name_of_what_it_reads_does_not_lose_it(tmp_path: 
     assert load_steps(folder_of(tmp_path, a=sql))["a"].reads == ("person",)
 
 
+@pytest.mark.parametrize(
+    ("sql", "scans"),
+    [
+        ("select b.x from b inner join b as again on again.x = b.x where b.x in (select c.x from c)", ("b", "b", "c")),
+        ("select inner_one.x from (with b as (select c.x from c) select b.x from b) as inner_one, b", ("b", "c")),
+        ("with recursive r as (select b.x from b union all select r.x from r where r.x < 3) select r.x from r", ("b",)),
+        ("with b as (select 1 as x), d as (select b.x from b) select d.x, (select max(c.x) from c) from d", ("c",)),
+        ("with b as (select $x as x) select b.x from b union all select c.x from c", ("c",)),
+    ],
+)  # fmt: skip
+def test_each_table_is_scanned_as_often_as_the_sql_names_it(tmp_path: Path, sql: str, scans: tuple[str, ...]) -> None:
+    steps = load_steps(folder_of(tmp_path, a=sql, b="select 1 as x", c="select 1 as x"))
+    assert steps["a"].scans == scans
+
+
 def test_files_that_read_one_another_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TspoError, match="circle"):
         load_steps(folder_of(tmp_path, a="select b.x from b", b="select a.x from a"))
 
 
-@pytest.mark.parametrize("sql", ["select 1; select 2", "create table t as select 1"])
+@pytest.mark.parametrize("sql", ["select 1; select 2", "create table t as select 1", "selec 1", ""])
 def test_a_file_is_one_select(tmp_path: Path, sql: str) -> None:
     with pytest.raises(TspoError, match="one select"):
         load_steps(folder_of(tmp_path, a=sql))
