@@ -4,7 +4,7 @@ In: one row per interval (start, stop] with an event at its end, covariates, str
 sorted by time: event times are few, so each interval finds its place among them by lookup.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,9 +52,12 @@ def risk_sets(
             in which column, and how many.
     """
     numbers = [*columns, *(c for c in (offset, weights) if c)]
-    _check(intervals, numbers, start, stop, event, weights, frequencies)
+    apart: tuple[Callable[[], Any], ...] = (
+        partial(_check, intervals, numbers, start, stop, event, weights, frequencies),
+        partial(stratum_codes, intervals, strata),
+    )
+    _, (stratum, names) = each(lambda work: work(), apart)
     is_event = intervals.get_column(event).cast(pl.Boolean).to_numpy()
-    stratum, names = stratum_codes(intervals, strata)
     begin, end = (intervals.get_column(side).to_numpy() for side in (start, stop))
     times, first, last = _ranks(begin, end, is_event, len(names))
     grid, lo, hi = _grid(stratum, len(names), len(times), first, last, np.flatnonzero(is_event))

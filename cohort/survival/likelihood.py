@@ -20,7 +20,7 @@ import numpy as np
 from cohort.survival.arrays import Bools, Floats, Ints
 from cohort.survival.remote import Remote, remote
 from cohort.survival.risk_sets import Block, RiskSets
-from cohort.survival.threads import each
+from cohort.survival.threads import added, each
 
 Ties = Literal["efron", "breslow"]
 
@@ -184,12 +184,12 @@ class PartialLikelihood:
         so_far = segments.from_start(near[0])
         later = None if lasting is None else segments.from_end(lasting.share * near[0])
 
-        def squares(block: Block) -> Floats:
+        def squares(block: Block) -> list[Floats]:
             x, part = self.centred(block.part), block.part
             collected = _collected(block, so_far, later)
-            return _weighted_product(x, sums.hazard[part] * (collected - block.events.T @ near[1]) + far[part], x)
+            return [_weighted_product(x, sums.hazard[part] * (collected - block.events.T @ near[1]) + far[part], x)]
 
-        return sum(each(squares, self.sets.blocks), np.zeros_like(products)) - products
+        return added(squares, self.sets.blocks)[0] - products
 
     def sums(self, params: Floats) -> RiskSums:
         """What the risk sets add up to at (p,) coefficients."""
@@ -203,9 +203,7 @@ class PartialLikelihood:
             matrices = (block.change, block.events, block.lasting)
             return [matrix @ moments for matrix in matrices if matrix is not None]
 
-        nothing = np.zeros((len(sets.time), 1 + len(params)))
-        totals = [sum(found, nothing) for found in zip(*each(summed, sets.blocks), strict=True)]
-        change, tied, *lasting = totals
+        change, tied, *lasting = added(summed, sets.blocks)
         at_risk = sets.segments.from_end(change)
         if sets.lasting is not None:
             at_risk += sets.lasting.share[:, None] * sets.segments.from_start(lasting[0])
@@ -244,11 +242,10 @@ class PartialLikelihood:
 
     def _observed_sums(self) -> tuple[Floats, float]:
         """The sums of x and of the offset over the events, as weighted."""
-        seen = self.sets.observed * (self.sets.weight / self.scale)
-        observed = np.zeros(len(self.sets.columns))
-        for block in self.sets.blocks:
-            observed += _weighted_product(self.centred(block.part), seen[block.part])
-        return observed, float((seen * self.sets.offset).sum())
+        sets, seen = self.sets, np.flatnonzero(self.sets.observed)
+        number = sets.observed[seen] * (sets.weight[seen] / self.scale)
+        centred = sets.patterns[seen] - self.centre[sets.stratum_of[seen]]
+        return _weighted_product(centred, number), float(number @ sets.offset[seen])
 
     def _apart(self, sums: RiskSums, a: Floats, b: Floats) -> tuple[tuple[Floats, Floats], Floats]:
         """What the event times add up to over patterns, and for those counted anew the sums themselves: (M,)."""
@@ -276,9 +273,11 @@ def _centre(sets: RiskSets) -> Floats:
     """The mean covariates of each stratum's events."""
     if not len(sets.patterns):
         return np.zeros((0, sets.patterns.shape[1]))
-    total = np.add.reduceat(sets.observed, sets.pattern_starts)
-    summed = np.add.reduceat(sets.observed[:, None] * sets.patterns, sets.pattern_starts, axis=0)
-    centre: Floats = summed / total[:, None]
+    seen = np.flatnonzero(sets.observed)  # of every stratum some
+    starts = np.searchsorted(sets.stratum_of[seen], np.arange(len(sets.strata)))
+    number = sets.observed[seen]
+    summed = np.add.reduceat(number[:, None] * sets.patterns[seen], starts, axis=0)
+    centre: Floats = summed / np.add.reduceat(number, starts)[:, None]
     return centre
 
 

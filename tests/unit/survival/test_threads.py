@@ -10,7 +10,7 @@ import pytest
 
 from cohort.survival import threads
 from cohort.survival.api import fit_cox, risk_sets
-from cohort.survival.threads import each
+from cohort.survival.threads import added, each
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,29 @@ def test_work_may_be_divided_within_work_and_by_many_callers() -> None:
     with ThreadPoolExecutor(6) as callers:
         found = [callers.submit(each, sums, range(8)) for _ in range(12)]
         assert [future.result(timeout=60) for future in found] == [[sums(k) for k in range(8)]] * 12
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9, 50])
+def test_sums_are_of_all_items_and_few_are_there_at_once(size: int) -> None:
+    there, most = 0, 0
+    lock = threading.Lock()
+
+    class Sum(np.ndarray):  # type: ignore[type-arg]
+        def __del__(self) -> None:
+            nonlocal there
+            with lock:
+                there -= 1
+
+    def work(item: int) -> list[np.ndarray]:  # type: ignore[type-arg]
+        nonlocal there, most
+        with lock:
+            there += 1
+            most = max(most, there)
+        made = np.full(3, float(item)).view(Sum)
+        return [made]
+
+    assert np.asarray(added(work, range(size))[0]).tolist() == [size * (size - 1) / 2] * 3
+    assert most <= 2 * 4
 
 
 def test_a_forked_child_does_all_of_it_itself() -> None:
