@@ -61,8 +61,8 @@ _OF_MODELS_ALONE = "accrued"
 """The table that is there for models and nobody else."""
 DESCRIPTIONS = {"curves": incidence_curves, "risks": absolute_risks}
 """What is told of the primary analysis beside its models: from person-time on the scale of age, and the protocol."""
-OF_DESCRIPTIONS = ("person_time",)
-"""The tables that those read."""
+DESCRIBED = "person_time"
+"""The table that those read."""
 CDM_NAMES = frozenset(table.name for table in CDM_TABLES)
 """The tables of the CDM."""
 
@@ -330,15 +330,15 @@ def describe_one(prepared: Prepared, name: str, tables: Mapping[str, TableRef]) 
     """Make one of `DESCRIPTIONS` of the primary analysis, or keep it; a private file, whose path is returned.
 
     Args:
-        tables: at least `OF_DESCRIPTIONS`, of the primary analysis.
+        tables: at least `DESCRIBED`, of the primary analysis.
     """
     chosen = prepared.analysis(PRIMARY)
     path = prepared.settings.folder.private / "models" / f"{PRIMARY}-{name}.parquet"
-    key = result_content(prepared, PRIMARY, name, {table: tables[table].key for table in OF_DESCRIPTIONS}).key
+    key = result_content(prepared, PRIMARY, name, {DESCRIBED: tables[DESCRIBED].key}).key
     if stored_key(path) == key:
         return str(path)
     of_age = chosen.protocol.changed(time_scale="age")
-    person_time = prepared_time(pl.scan_parquet(tables["person_time"].path, glob=False), of_age)
+    person_time = prepared_time(pl.scan_parquet(tables[DESCRIBED].path, glob=False), of_age)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_table(path, DESCRIPTIONS[name](person_time, chosen.protocol), key)
     return_memory()

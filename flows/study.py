@@ -38,8 +38,8 @@ from cohort.run import peak_memory_mb
 from cohort.schedule import content_key, forget_studied, in_new_folder, last_studied, note_studied
 from cohort.study import (
     CDM_NAMES,
+    DESCRIBED,
     DESCRIPTIONS,
-    OF_DESCRIPTIONS,
     Prepared,
     RunSettings,
     build_table,
@@ -261,11 +261,12 @@ class _Work:
 
     def _fit(self, job: Job) -> None:
         analysis, name = job
-        if name in DESCRIPTIONS:
-            shown: Any = self._tables(analysis, OF_DESCRIPTIONS)
-            future = description.submit(self.prepared, name, shown)
+        is_described = name in DESCRIPTIONS
+        names = (DESCRIBED,) if is_described else tables_of(*self.prepared.analysis(analysis).models)
+        tables: Any = self._tables(analysis, names)
+        if is_described:
+            future = description.submit(self.prepared, name, tables)
         else:
-            tables: Any = self._tables(analysis, tables_of(*self.prepared.analysis(analysis).models))
             future = model.submit(self.prepared, analysis, name, tables)
         self._began[job] = time.perf_counter()
         self._fitted[job] = self._running[job] = future

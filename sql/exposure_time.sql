@@ -84,39 +84,33 @@ mark as (
     where band_start.day < cohort.exit_day
 ),
 
--- A change that nets to zero is no change, so it cuts nothing. Days of use are counted where a dose is a mean over them.
+-- Days of use are other than zero only where a dose is a mean over them; the engine adds up what is asked for below.
 person_day as (
     select
         mark.person_id,
         mark.day,
         coalesce(sum(mark.slope) filter (where mark.tspo_class = 'binder'), 0) as binder_slope,
         coalesce(sum(mark.moment) filter (where mark.tspo_class = 'binder'), 0) as binder_moment,
-        case when $metric = 'intensity' then coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'binder'), 0) else 0 end
-            as binder_use_slope,
-        case when $metric = 'intensity' then coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'binder'), 0) else 0 end
-            as binder_use_moment,
+        coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'binder'), 0) as binder_use_slope,
+        coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'binder'), 0) as binder_use_moment,
         coalesce(sum(mark.slope) filter (where mark.tspo_class = 'non_binder'), 0) as non_binder_slope,
         coalesce(sum(mark.moment) filter (where mark.tspo_class = 'non_binder'), 0) as non_binder_moment,
-        case when $metric = 'intensity' then coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'non_binder'), 0) else 0 end
-            as non_binder_use_slope,
-        case when $metric = 'intensity' then coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'non_binder'), 0) else 0 end
-            as non_binder_use_moment,
+        coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'non_binder'), 0) as non_binder_use_slope,
+        coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'non_binder'), 0) as non_binder_use_moment,
         coalesce(sum(mark.slope) filter (where mark.tspo_class = 'unknown'), 0) as unknown_slope,
         coalesce(sum(mark.moment) filter (where mark.tspo_class = 'unknown'), 0) as unknown_moment,
-        case when $metric = 'intensity' then coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'unknown'), 0) else 0 end
-            as unknown_use_slope,
-        case when $metric = 'intensity' then coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'unknown'), 0) else 0 end
-            as unknown_use_moment,
+        coalesce(sum(mark.use_slope) filter (where mark.tspo_class = 'unknown'), 0) as unknown_use_slope,
+        coalesce(sum(mark.use_moment) filter (where mark.tspo_class = 'unknown'), 0) as unknown_use_moment,
         bool_or(mark.unknown_class = 'binder') as binder_unknown,
         bool_or(mark.unknown_class = 'non_binder') as non_binder_unknown,
         bool_or(mark.unknown_class = 'unknown') as unknown_unknown,
-        bool_or(mark.tspo_class is null) as is_mark,
+        bool_or(mark.tspo_class is null) as is_cut,
         max(mark.lower_age) as lower_age
     from mark
     group by mark.person_id, mark.day
 ),
 
--- Between two days of change every dose is a straight line.
+-- Between two days of change every dose is a straight line. A change that nets to zero is none, so it cuts nothing.
 piece as (
     select
         person_day.person_id,
@@ -153,19 +147,22 @@ piece as (
     where
         person_day.day < cohort.exit_day
         and (
-            person_day.is_mark
+            person_day.is_cut
             or person_day.binder_slope <> 0
             or person_day.binder_moment <> 0
-            or person_day.binder_use_slope <> 0
-            or person_day.binder_use_moment <> 0
             or person_day.non_binder_slope <> 0
             or person_day.non_binder_moment <> 0
-            or person_day.non_binder_use_slope <> 0
-            or person_day.non_binder_use_moment <> 0
             or person_day.unknown_slope <> 0
             or person_day.unknown_moment <> 0
-            or person_day.unknown_use_slope <> 0
-            or person_day.unknown_use_moment <> 0
+            or $metric = 'intensity'
+            and (
+                person_day.binder_use_slope <> 0
+                or person_day.binder_use_moment <> 0
+                or person_day.non_binder_use_slope <> 0
+                or person_day.non_binder_use_moment <> 0
+                or person_day.unknown_use_slope <> 0
+                or person_day.unknown_use_moment <> 0
+            )
         )
     window so_far as (
         partition by person_day.person_id
