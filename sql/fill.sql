@@ -14,7 +14,9 @@ with raw as (
         drug_record.days_supply,
         date_diff('day', drug_record.record_date, drug_record.end_date) + 1 as end_days
     from drug_record
-    inner join drug_product on drug_product.drug_concept_id = drug_record.drug_concept_id
+    -- Every study drug has a product, and every product a strength, so a left join keeps the same rows. It also tells the
+    -- engine how many they are: after an inner one it expects a thousandth, and builds its hash tables on all fills.
+    left join drug_product on drug_product.drug_concept_id = drug_record.drug_concept_id
     left join route on route.route_concept_id = drug_record.route_concept_id
     where drug_record.is_study_drug
 ),
@@ -134,7 +136,7 @@ select
         end
     ) as mg_problem
 from judged
-inner join strength
+left join strength
     on
         strength.drug_concept_id = judged.drug_concept_id
         and strength.ingredient_concept_id = judged.ingredient_concept_id
