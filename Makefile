@@ -1,6 +1,6 @@
 # demo: set up and run the main job    test: set up and pass the tests    check: lint, types, architecture, docs
 # bench: speed and memory as ratios    proof: longer proofs, minutes each  docs, lock: make generated files again
-# validate: 200 replicates of six known worlds, and the guide in tests/validation; two hours on two cores
+# validate: 200 replicates of six known worlds, and the guide in tests/validation; 75 minutes on two cores
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
